@@ -93,9 +93,9 @@ C_FILES := $(sort $(wildcard */*.c */*.h tests/*/*.c tests/*/*.h))
 format:
 	clang-format -i $(C_FILES)
 format-check:
-	clang-format --dry-run -Werror $(C_FILES)
+	@clang-format --dry-run -Werror $(C_FILES)
 lint: format-check
-	codespell -q 3 -L ba,te,ue,hax $(shell git ls-files 2>/dev/null | grep -v package-lock)
+	@codespell -q 3 -L inflight $(shell git ls-files 2>/dev/null | grep -v package-lock)
 
 clean:
 	rm -rf build
