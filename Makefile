@@ -21,7 +21,7 @@ LDFLAGS ?= -Wl,-z,relro,-z,now
 endif
 endif
 
-T_CPPFLAGS := -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64
+T_CPPFLAGS := -Icommon -Iworker -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64
 T_CFLAGS := -std=c11 -fPIE -Wall -Wextra -Wshadow -Wstrict-prototypes \
 	-Wmissing-prototypes -Wvla -Wformat=2 -Wconversion
 T_LDFLAGS := -pie -Wl,--as-needed
@@ -37,7 +37,8 @@ Q := $(if $(filter 1,$(V)),,@)
 
 # --- what the machine must have ---------------------------------------------
 # The same list for building and for testing: Debian's names.
-DEPS := gcc libc6-dev make pkgconf libevent-dev libssl-dev python3 clang \
+DEPS := gcc libc6-dev make pkgconf libevent-dev libssl-dev \
+	libwebsockets-dev libwebsockets-evlib-uv libuv1-dev openssl python3 clang \
 	clang-format codespell nodejs npm ca-certificates
 # A node and npm that are already there will do.
 DEPS_HAVE = $(if $(and $(shell command -v node),$(shell command -v npm)), \
@@ -48,7 +49,9 @@ switchboard_SRC := $(sort $(wildcard tests/switchboard/*.c))
 switchboard_LIBS := -levent_core -levent_openssl -lssl -lcrypto
 backend_SRC := $(sort $(wildcard tests/backend/*.c))
 backend_LIBS := -levent_core -lcrypto
-PROGS := $(O)/switchboard $(O)/demo-backend
+bridge_SRC := tests/bridge/main.c worker/loop.c
+bridge_LIBS := -levent_core -lwebsockets -luv -lssl -lcrypto
+PROGS := $(O)/switchboard $(O)/demo-backend $(O)/bridge
 obj = $(patsubst %.c,$(O)/obj/%.o,$(1))
 
 all: $(PROGS)
@@ -69,6 +72,10 @@ $(O)/demo-backend: $(call obj,$(backend_SRC))
 	@$(if $(filter 1,$(V)),,echo "  LD    $@")
 	$(Q)$(CC) $(T_CFLAGS) $(CFLAGS) $(T_LDFLAGS) $(LDFLAGS) -o $@ $^ $(backend_LIBS)
 
+$(O)/bridge: $(call obj,$(bridge_SRC))
+	@$(if $(filter 1,$(V)),,echo "  LD    $@")
+	$(Q)$(CC) $(T_CFLAGS) $(CFLAGS) $(T_LDFLAGS) $(LDFLAGS) -o $@ $^ $(bridge_LIBS)
+
 # --- deps: installs what is missing; never when NO_DEPS is set ----------------
 deps:
 	$(Q)packaging/deps.sh $(DEPS_HAVE)
@@ -76,10 +83,12 @@ deps:
 # --- tests -------------------------------------------------------------------
 PYTHON ?= /usr/bin/python3
 check: deps
-	$(Q)$(MAKE) --no-print-directory all check-switchboard
+	$(Q)$(MAKE) --no-print-directory all check-switchboard check-bridge
 check-switchboard: $(O)/switchboard $(O)/phoenix/node_modules
 	$(Q)$(PYTHON) -B tests/switchboard/selftest.py $(O)/switchboard
 	$(Q)node tests/switchboard/phoenix/check.js $(O)/switchboard $(O)/phoenix
+check-bridge: $(O)/bridge $(O)/switchboard
+	$(Q)$(PYTHON) -B tests/bridge/run.py $(O)
 $(O)/phoenix/node_modules: tests/switchboard/phoenix/package-lock.json
 	@mkdir -p $(O)/phoenix
 	$(Q)cp tests/switchboard/phoenix/package*.json $(O)/phoenix/
@@ -101,6 +110,6 @@ clean:
 	rm -rf build
 
 FORCE:
-.PHONY: all deps check check-switchboard asan format format-check lint clean FORCE
+.PHONY: all deps check check-switchboard check-bridge asan format format-check lint clean FORCE
 .DELETE_ON_ERROR:
 -include $(shell find $(O)/obj -name '*.d' 2>/dev/null)
