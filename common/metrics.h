@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Every metric that Telephone has, as one table of rows. To add one is to add
+ * a line to METRICS_TABLE. Values live in the process that counts; the worker
+ * renders its own in the Prometheus text format 0.0.4.
+ */
+#ifndef COMMON_METRICS_H
+#define COMMON_METRICS_H
+
+#include <stdint.h>
+
+#include "buf.h"
+
+enum metrics_type {
+	METRICS_COUNTER,
+	METRICS_GAUGE,
+};
+
+/* X(id, type, family, labels, help): rows of one family stand together and
+ * repeat its type and help. */
+#define METRICS_TABLE(X)                                                       \
+	X(REQUESTS_OK, COUNTER, "telephone_requests_total", "outcome=\"ok\"",  \
+	    "Requests answered, by outcome")                                   \
+	X(REQUESTS_BACKEND, COUNTER, "telephone_requests_total",               \
+	    "outcome=\"backend_error\"", "Requests answered, by outcome")      \
+	X(REQUESTS_TIMEOUT, COUNTER, "telephone_requests_total",               \
+	    "outcome=\"timeout\"", "Requests answered, by outcome")            \
+	X(REQUESTS_REFUSED, COUNTER, "telephone_requests_total",               \
+	    "outcome=\"refused\"", "Requests answered, by outcome")            \
+	X(REQUESTS_LOST, COUNTER, "telephone_requests_total",                  \
+	    "outcome=\"lost\"", "Requests answered, by outcome")               \
+	X(IN_FLIGHT, GAUGE, "telephone_requests_in_flight", "",                \
+	    "Requests being answered now")                                     \
+	X(REQUEST_BYTES, COUNTER, "telephone_request_body_bytes_total", "",    \
+	    "Request body bytes sent to the backend")                          \
+	X(RESPONSE_BYTES, COUNTER, "telephone_response_body_bytes_total", "",  \
+	    "Response body bytes received from the backend")                   \
+	X(DECLARED_LOST, COUNTER, "telephone_request_body_swallowed_total",    \
+	    "", "Requests whose declared body did not arrive")                 \
+	X(SET_COOKIE_LOST, COUNTER, "telephone_set_cookie_dropped_total", "",  \
+	    "Set-Cookie fields the wire cannot carry")                         \
+	X(TUNNEL_JOINED, GAUGE, "telephone_tunnel_joined", "",                 \
+	    "1 while the channel is joined")                                   \
+	X(CONNECTS, COUNTER, "telephone_connects_total", "",                   \
+	    "WebSocket connections opened")                                    \
+	X(RECONNECTS, COUNTER, "telephone_reconnects_total", "",               \
+	    "Connections lost or failed, each followed by another attempt")    \
+	X(REJOINS, COUNTER, "telephone_rejoins_total", "",                     \
+	    "Joins repeated on the same connection")                           \
+	X(HEARTBEATS, COUNTER, "telephone_heartbeats_total", "",               \
+	    "Heartbeats acknowledged")                                         \
+	X(HEARTBEAT_RTT, GAUGE, "telephone_heartbeat_rtt_milliseconds", "",    \
+	    "Round trip of the last heartbeat")                                \
+	X(MESSAGES_DROPPED, COUNTER, "telephone_messages_dropped_total", "",   \
+	    "Messages that were malformed or not for the current join")        \
+	X(REFRESHES, COUNTER, "telephone_token_refreshes_total",               \
+	    "outcome=\"ok\"", "Token refreshes, by outcome")                   \
+	X(REFRESHES_FAILED, COUNTER, "telephone_token_refreshes_total",        \
+	    "outcome=\"failed\"", "Token refreshes, by outcome")               \
+	X(TOKEN_EXPIRY, GAUGE, "telephone_token_expiry_timestamp_seconds", "", \
+	    "When the current token expires, 0 without one")                   \
+	X(START_TIME, GAUGE, "telephone_start_time_seconds", "",               \
+	    "When this worker started")
+
+enum metrics_id {
+#define METRICS_ID(id, type, family, labels, help) METRICS_##id,
+	METRICS_TABLE(METRICS_ID)
+#undef METRICS_ID
+	METRICS_COUNT
+};
+
+struct metrics {
+	int64_t value[METRICS_COUNT];
+};
+
+void metrics_init(struct metrics *); /* all zero */
+void metrics_add(struct metrics *, enum metrics_id, int64_t n);
+void metrics_set(struct metrics *, enum metrics_id, int64_t value);
+int64_t metrics_get(const struct metrics *, enum metrics_id);
+
+/* Appends all rows and telephone_build_info; 0, or -1 when out does not take
+ * it. */
+int metrics_render(const struct metrics *, struct buf *out);
+
+#endif

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Users and privileges.
+ */
+#ifndef COMMON_PRIV_H
+#define COMMON_PRIV_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct priv_user {
+	uid_t uid;
+	gid_t gid;
+	char name[64];
+};
+
+/* Looks a user up. 0, or -1: there is none (errno 0), or the look-up failed. */
+int priv_lookup(struct priv_user *, const char *name);
+
+/* True when this process may change users. */
+bool priv_is_root(void);
+
+/*
+ * Becomes that user for good: groups, gid and uid, all three of each, then
+ * verifies that it cannot go back. Fatal on any failure.
+ */
+void priv_drop(const struct priv_user *);
+
+/*
+ * What every child does at birth, root or not: no_new_privs, not dumpable,
+ * no core file, SIGPIPE ignored. Fatal where DESIGN demands it.
+ */
+void priv_harden(void);
+
+/* Asks the kernel for SIGKILL when the parent dies; must follow every change
+ * of user, which clears it. Leaves at once when the parent is already gone
+ * (`parent` is its pid). */
+void priv_die_with_parent(pid_t parent);
+
+#endif

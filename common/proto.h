@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What our processes say to each other: every message, its encoding, and one
+ * table of who may send it to whom, in which state, how large, with or
+ * without a descriptor. Knows no socket and no loop. Decoding is strict:
+ * exact length, enumerations checked, no NUL in strings, read to the end.
+ *
+ * To add a message: a line in enum proto_type, a row in proto.c's table, and
+ * a pair of functions here when it has a payload.
+ */
+#ifndef COMMON_PROTO_H
+#define COMMON_PROTO_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ipc.h"
+
+enum proto_role {
+	PROTO_SUPERVISOR,
+	PROTO_WORKER,
+	PROTO_TOKEND,
+	PROTO_CTL, /* telephonectl: an outsider */
+};
+
+/* What a connection has been through; each side keeps its own view. */
+enum proto_state {
+	PROTO_NEW = 1,	   /* nothing but HELLO */
+	PROTO_SETUP = 2,   /* configuration and descriptors */
+	PROTO_RUNNING = 4, /* READY was said */
+};
+
+enum proto_type {
+	PROTO_HELLO = 1, /* child → supervisor, worker ↔ tokend: build */
+	PROTO_CONF,	 /* supervisor → child: one key and its value */
+	PROTO_FD,	 /* supervisor → child: kind + descriptor */
+	PROTO_CONF_END,	 /* supervisor → child: that was all, apply it */
+	PROTO_CONF_ACK,	 /* child → supervisor: applied, or which fault */
+	PROTO_READY,	 /* child → supervisor: dropped, verified */
+	PROTO_STOP,	 /* supervisor → child: drain and leave */
+	PROTO_LOG_LEVEL, /* supervisor → child */
+	PROTO_STATUS,	 /* supervisor → child, ctl → supervisor */
+	PROTO_WORKER_STATUS,	 /* worker → supervisor → ctl */
+	PROTO_TOKEND_STATUS,	 /* tokend → supervisor → ctl */
+	PROTO_SUPERVISOR_STATUS, /* supervisor → ctl */
+	PROTO_JOINED,		 /* worker → supervisor: this worker serves */
+	PROTO_TOKEN_GET,	 /* worker → tokend */
+	PROTO_TOKEN,	     /* tokend → worker: answer, or unasked: newer */
+	PROTO_TOKEN_REFUSED, /* worker → tokend: the server said no to it */
+	PROTO_REFRESH_DUE,  /* tokend → worker: ask Plugboard for a new one */
+	PROTO_TOKEN_PUT,    /* worker → tokend: what Plugboard answered */
+	PROTO_TOKEN_RESULT, /* tokend → worker: kept it, or not */
+	PROTO_RELOAD,	    /* ctl → supervisor */
+	PROTO_VERSION,	    /* ctl → supervisor */
+	PROTO_TEXT,	    /* supervisor → ctl: one line for the operator */
+	PROTO_DONE,	    /* supervisor → ctl: exit status; the end */
+	PROTO_TYPES
+};
+
+/* Payload of PROTO_FD. */
+enum proto_fd {
+	PROTO_FD_SECRET,   /* SECRET_KEY_BASE, to tokend */
+	PROTO_FD_TOKEN,	   /* TELEPHONE_TOKEN, to tokend */
+	PROTO_FD_LISTENER, /* health listener, to the worker */
+	PROTO_FD_PEER,	   /* socketpair worker–tokend, to both */
+	PROTO_FDS
+};
+
+const char *proto_name(uint16_t type); /* "TOKEN_GET", or "?" */
+const char *proto_role_name(enum proto_role);
+
+/*
+ * NULL when `from` may send this frame to `to` in this state, otherwise a
+ * static text that says what is wrong with it (unknown type, wrong sender,
+ * wrong state, too short, too long, descriptor missing or unexpected).
+ */
+const char *proto_check(const struct ipc_frame *, enum proto_role from,
+    enum proto_role to, enum proto_state state);
+
+/*
+ * Encoders write to space (IPC_PAYLOAD_MAX bytes), return the length, or -1
+ * when it does not fit. Decoders return 0, or -1 for a malformed payload.
+ */
+#define PROTO_BUILD_MAX 128
+int proto_put_hello(uint8_t *space, enum proto_role self);
+int proto_get_hello(
+    const struct ipc_frame *, enum proto_role *, char build[PROTO_BUILD_MAX]);
+/* This executable's own build id: version and IPC revision. */
+const char *proto_build(void);
+
+/* One byte payloads: FD kind, CONF_ACK (a sysexits code), LOG_LEVEL,
+ * TOKEN_RESULT (1: kept), DONE (exit status). */
+int proto_put_u8(uint8_t *space, uint8_t);
+int proto_get_u8(const struct ipc_frame *, uint8_t *);
+
+/* PROTO_TEXT */
+#define PROTO_TEXT_MAX 4096
+int proto_put_text(uint8_t *space, const char *text);
+int proto_get_text(const struct ipc_frame *, char text[PROTO_TEXT_MAX]);
+
+#define PROTO_TOKEN_MAX (16 * 1024) /* Plugboard answers 414 at about 12 kB */
+#define PROTO_ID_MAX 256	    /* path_id, sub and jti */
+
+/* How the token stands that TOKEN carries, or why it carries none. */
+enum proto_token_state {
+	PROTO_TOKEN_NONE, /* none was given and none is stored */
+	PROTO_TOKEN_VALID,
+	PROTO_TOKEN_EXPIRED, /* the best there is: the server's clock decides */
+	PROTO_TOKEN_REFUSED_ALL, /* every candidate was refused: retry slowly */
+	PROTO_TOKEN_STATES
+};
+const char *proto_token_state_name(enum proto_token_state);
+
+/* PROTO_TOKEN. Wipe it after use. */
+struct proto_token {
+	enum proto_token_state state;
+	int64_t exp_s; /* wall clock, seconds since 1970 */
+	char path_id[PROTO_ID_MAX];
+	char jti[PROTO_ID_MAX];
+	char token[PROTO_TOKEN_MAX];
+};
+int proto_put_token(uint8_t *space, const struct proto_token *);
+int proto_get_token(const struct ipc_frame *, struct proto_token *);
+
+/* PROTO_TOKEN_REFUSED: which one, and by what HTTP status (403), or 0 when
+ * the join was refused. */
+struct proto_refused {
+	uint16_t status;
+	char jti[PROTO_ID_MAX];
+};
+int proto_put_refused(uint8_t *space, const struct proto_refused *);
+int proto_get_refused(const struct ipc_frame *, struct proto_refused *);
+
+/* PROTO_TOKEN_PUT: how a refresh ended. */
+enum proto_refresh {
+	PROTO_REFRESH_OK,      /* token is set */
+	PROTO_REFRESH_REFUSED, /* Plugboard answered with an error */
+	PROTO_REFRESH_REVOKED, /* … namely :token_revoked */
+	PROTO_REFRESH_TIMEOUT, /* no answer within the deadline */
+	PROTO_REFRESH_LOST,    /* the tunnel ended before the answer */
+	PROTO_REFRESHES
+};
+const char *proto_refresh_name(enum proto_refresh);
+struct proto_put {
+	enum proto_refresh outcome;
+	char token[PROTO_TOKEN_MAX]; /* empty unless OK */
+};
+int proto_put_put(uint8_t *space, const struct proto_put *);
+int proto_get_put(const struct ipc_frame *, struct proto_put *);
+
+/* Where a tunnel stands. */
+enum proto_tunnel {
+	PROTO_TUNNEL_NO_TOKEN, /* nothing to present */
+	PROTO_TUNNEL_WAITING,  /* until the next attempt */
+	PROTO_TUNNEL_RESOLVING,
+	PROTO_TUNNEL_CONNECTING,
+	PROTO_TUNNEL_JOINING,
+	PROTO_TUNNEL_JOINED,
+	PROTO_TUNNEL_DRAINING,
+	PROTO_TUNNELS
+};
+const char *proto_tunnel_name(enum proto_tunnel);
+
+/* Why a tunnel ended or an attempt failed: one closed list for logs, status
+ * and metrics. */
+enum proto_reason {
+	PROTO_REASON_NONE,
+	PROTO_REASON_RESOLVE, /* name not resolved */
+	PROTO_REASON_REFUSED, /* TCP refused */
+	PROTO_REASON_UNREACHABLE,
+	PROTO_REASON_TIMEOUT, /* connect or handshake deadline */
+	PROTO_REASON_TLS,
+	PROTO_REASON_FORBIDDEN,	  /* 403: the token */
+	PROTO_REASON_HTTP_STATUS, /* any other answer than 101 */
+	PROTO_REASON_HANDSHAKE,	  /* ended before an answer */
+	PROTO_REASON_JOIN_REFUSED,
+	PROTO_REASON_JOIN_TIMEOUT,
+	PROTO_REASON_HEARTBEAT,	      /* unanswered within its deadline */
+	PROTO_REASON_CLOSED,	      /* close frame */
+	PROTO_REASON_EOF,	      /* end of stream or reset without one */
+	PROTO_REASON_PROTOCOL,	      /* what arrived was no Phoenix message */
+	PROTO_REASON_CHANNEL_CRASHES, /* phx_error again and again */
+	PROTO_REASONS
+};
+const char *proto_reason_name(enum proto_reason);
+
+struct proto_worker_status {
+	enum proto_tunnel tunnel;
+	enum proto_reason last_reason;
+	uint16_t last_detail; /* HTTP status or close code, 0: none */
+	bool ready;
+	bool draining;
+	int64_t joined_ms;    /* age of the join, -1: not joined */
+	int64_t heartbeat_ms; /* since the last ack, -1: none yet */
+	int64_t retry_ms;     /* until the next attempt, -1: none due */
+	uint64_t requests;
+	uint64_t failures; /* answered by ourselves with 4xx or 5xx */
+	uint64_t in_flight;
+	uint64_t reconnects;
+	uint64_t rejoins;
+};
+int proto_put_worker_status(uint8_t *space, const struct proto_worker_status *);
+int
+proto_get_worker_status(const struct ipc_frame *, struct proto_worker_status *);
+
+/* Where the current token came from. */
+enum proto_source {
+	PROTO_SOURCE_NONE,
+	PROTO_SOURCE_STORE,
+	PROTO_SOURCE_GIVEN,
+	PROTO_SOURCE_REFRESH,
+	PROTO_SOURCES
+};
+const char *proto_source_name(enum proto_source);
+
+struct proto_tokend_status {
+	enum proto_token_state state;
+	enum proto_source source;
+	int64_t iat_s, exp_s;  /* 0: no token */
+	int64_t refresh_in_ms; /* -1: none scheduled */
+	uint64_t refreshes;    /* kept */
+	uint64_t refresh_failures;
+	uint64_t rows; /* in the store */
+	char path_id[PROTO_ID_MAX];
+	char jti[PROTO_ID_MAX];
+};
+int proto_put_tokend_status(uint8_t *space, const struct proto_tokend_status *);
+int
+proto_get_tokend_status(const struct ipc_frame *, struct proto_tokend_status *);
+
+struct proto_supervisor_status {
+	int64_t uptime_ms;
+	uint32_t pid;
+	uint32_t worker_pid, tokend_pid; /* 0: not running */
+	uint32_t generation;		 /* of the configuration, from 1 */
+	uint32_t worker_restarts, tokend_restarts;
+	bool root; /* children run under users of their own */
+	char version[64];
+	char config[1024]; /* file, or "" */
+};
+int proto_put_supervisor_status(
+    uint8_t *space, const struct proto_supervisor_status *);
+int proto_get_supervisor_status(
+    const struct ipc_frame *, struct proto_supervisor_status *);
+
+#endif
