@@ -38,7 +38,7 @@ Q := $(if $(filter 1,$(V)),,@)
 # --- what the machine must have ---------------------------------------------
 # The same list for building and for testing: Debian's names.
 DEPS := gcc libc6-dev make pkgconf libevent-dev libssl-dev \
-	libwebsockets-dev libwebsockets-evlib-uv libuv1-dev openssl python3 clang \
+	libwebsockets-dev libwebsockets-evlib-uv libuv1-dev openssl check python3 clang \
 	clang-format codespell nodejs npm ca-certificates
 # A node and npm that are already there will do.
 DEPS_HAVE = $(if $(and $(shell command -v node),$(shell command -v npm)), \
@@ -52,6 +52,8 @@ backend_LIBS := -levent_core -lcrypto
 bridge_SRC := tests/bridge/main.c worker/loop.c
 bridge_LIBS := -levent_core -lwebsockets -luv -lssl -lcrypto
 PROGS := $(O)/switchboard $(O)/demo-backend $(O)/bridge
+unit_SRC := tests/unit/check_common.c common/buf.c common/pack.c
+unit_LIBS = $(shell $(PKG_CONFIG) --libs check)
 obj = $(patsubst %.c,$(O)/obj/%.o,$(1))
 
 all: $(PROGS)
@@ -75,6 +77,9 @@ $(O)/demo-backend: $(call obj,$(backend_SRC))
 $(O)/bridge: $(call obj,$(bridge_SRC))
 	@$(if $(filter 1,$(V)),,echo "  LD    $@")
 	$(Q)$(CC) $(T_CFLAGS) $(CFLAGS) $(T_LDFLAGS) $(LDFLAGS) -o $@ $^ $(bridge_LIBS)
+$(O)/check_common: $(call obj,$(unit_SRC))
+	@$(if $(filter 1,$(V)),,echo "  LD    $@")
+	$(Q)$(CC) $(T_CFLAGS) $(CFLAGS) $(T_LDFLAGS) $(LDFLAGS) -o $@ $^ $(unit_LIBS)
 
 # --- deps: installs what is missing; never when NO_DEPS is set ----------------
 deps:
@@ -83,10 +88,12 @@ deps:
 # --- tests -------------------------------------------------------------------
 PYTHON ?= /usr/bin/python3
 check: deps
-	$(Q)$(MAKE) --no-print-directory all check-switchboard check-bridge
+	$(Q)$(MAKE) --no-print-directory all check-unit check-switchboard check-bridge
 check-switchboard: $(O)/switchboard $(O)/phoenix/node_modules
 	$(Q)$(PYTHON) -B tests/switchboard/selftest.py $(O)/switchboard
 	$(Q)node tests/switchboard/phoenix/check.js $(O)/switchboard $(O)/phoenix
+check-unit: $(O)/check_common
+	$(Q)$(O)/check_common
 check-bridge: $(O)/bridge $(O)/switchboard
 	$(Q)$(PYTHON) -B tests/bridge/run.py $(O)
 $(O)/phoenix/node_modules: tests/switchboard/phoenix/package-lock.json
@@ -110,6 +117,6 @@ clean:
 	rm -rf build
 
 FORCE:
-.PHONY: all deps check check-switchboard check-bridge asan format format-check lint clean FORCE
+.PHONY: all deps check check-unit check-switchboard check-bridge asan format format-check lint clean FORCE
 .DELETE_ON_ERROR:
 -include $(shell find $(O)/obj -name '*.d' 2>/dev/null)

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+/* Unit tests of common/: what each header promises. */
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "buf.h"
+#include "pack.h"
+
+START_TEST(buf_grows_to_its_bound)
+{
+	struct buf b;
+	int i;
+
+	buf_init(&b, 1000);
+	for (i = 0; i < 1000; i++)
+		ck_assert_int_eq(buf_putc(&b, (uint8_t)i), 0);
+	ck_assert_uint_eq(b.len, 1000);
+	for (i = 0; i < 1000; i++)
+		ck_assert_uint_eq(b.data[i], (uint8_t)i);
+	ck_assert_int_eq(buf_putc(&b, 'x'), -1);
+	ck_assert(b.failed);
+	ck_assert_uint_eq(b.len, 1000);
+	buf_clear(&b);
+}
+END_TEST
+
+START_TEST(buf_failure_sticks_until_reset)
+{
+	struct buf b;
+
+	buf_init(&b, 4);
+	ck_assert_int_eq(buf_puts(&b, "12345"), -1);
+	ck_assert_int_eq(buf_puts(&b, "1"), -1);
+	ck_assert_uint_eq(b.len, 0);
+	buf_reset(&b);
+	ck_assert_int_eq(buf_printf(&b, "%d", 1234), 0);
+	ck_assert_mem_eq(b.data, "1234", 4);
+	buf_wipe(&b);
+	ck_assert_ptr_null(b.data);
+}
+END_TEST
+
+START_TEST(buf_consumes_from_the_front)
+{
+	struct buf b;
+
+	buf_init(&b, 16);
+	ck_assert_ptr_nonnull(buf_reserve(&b, 0));
+	buf_puts(&b, "abcdef");
+	buf_consume(&b, 2);
+	ck_assert_uint_eq(b.len, 4);
+	ck_assert_mem_eq(b.data, "cdef", 4);
+	buf_consume(&b, 4);
+	ck_assert_uint_eq(b.len, 0);
+	buf_clear(&b);
+}
+END_TEST
+
+START_TEST(pack_is_little_endian_and_comes_back)
+{
+	static const uint8_t wire[] = {1, 2, 1, 4, 3, 2, 1, 0xff, 0xff, 0xff,
+	    0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 'h', 'i'};
+	uint8_t space[64];
+	char text[3];
+	struct pack p;
+	struct unpack u;
+
+	pack_init(&p, space, sizeof(space));
+	pack_u8(&p, 1);
+	pack_u16(&p, 0x0102);
+	pack_u32(&p, 0x01020304);
+	pack_i64(&p, -1);
+	pack_str(&p, "hi");
+	ck_assert(pack_ok(&p));
+	ck_assert_uint_eq(p.len, sizeof(wire));
+	ck_assert_mem_eq(space, wire, sizeof(wire));
+	unpack_init(&u, space, p.len);
+	ck_assert_uint_eq(unpack_u8(&u), 1);
+	ck_assert_uint_eq(unpack_u16(&u), 0x0102);
+	ck_assert_uint_eq(unpack_u32(&u), 0x01020304);
+	ck_assert_int_eq(unpack_i64(&u), -1);
+	ck_assert(!unpack_done(&u));
+	unpack_str(&u, text, sizeof(text));
+	ck_assert_str_eq(text, "hi");
+	ck_assert(unpack_done(&u));
+}
+END_TEST
+
+START_TEST(pack_does_not_write_past_its_end)
+{
+	uint8_t space[8] = {0};
+	struct pack p;
+
+	pack_init(&p, space, 7);
+	pack_str(&p, "four");
+	ck_assert(!pack_ok(&p));
+	pack_u8(&p, 1); /* would fit, but a failed message stays failed */
+	ck_assert(!pack_ok(&p));
+	ck_assert_uint_eq(space[7], 0);
+}
+END_TEST
+
+START_TEST(unpack_refuses_what_is_cut_or_too_long)
+{
+	static const uint8_t cut[] = {9, 0, 0, 0, 'x'};
+	static const uint8_t nul[] = {2, 0, 0, 0, 'x', 0};
+	static const uint8_t fits[] = {2, 0, 0, 0, 'o', 'k'};
+	char text[3], small[2];
+	struct unpack u;
+
+	unpack_init(&u, cut, sizeof(cut));
+	unpack_str(&u, text, sizeof(text));
+	ck_assert(!unpack_done(&u));
+	ck_assert_str_eq(text, "");
+	unpack_init(&u, nul, sizeof(nul));
+	unpack_str(&u, text, sizeof(text));
+	ck_assert(!unpack_done(&u));
+	unpack_init(&u, fits, sizeof(fits));
+	unpack_str(&u, small, sizeof(small));
+	ck_assert(!unpack_done(&u));
+	unpack_init(&u, fits, 3);
+	ck_assert_uint_eq(unpack_u32(&u), 0);
+	ck_assert(!unpack_done(&u));
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("common");
+	TCase *tc = tcase_create("buf and pack");
+	SRunner *runner = srunner_create(suite);
+	int failed;
+
+	tcase_add_test(tc, buf_grows_to_its_bound);
+	tcase_add_test(tc, buf_failure_sticks_until_reset);
+	tcase_add_test(tc, buf_consumes_from_the_front);
+	tcase_add_test(tc, pack_is_little_endian_and_comes_back);
+	tcase_add_test(tc, pack_does_not_write_past_its_end);
+	tcase_add_test(tc, unpack_refuses_what_is_cut_or_too_long);
+	suite_add_tcase(suite, tc);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
