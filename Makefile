@@ -52,7 +52,7 @@ backend_LIBS := -levent_core -lcrypto
 bridge_SRC := tests/bridge/main.c worker/loop.c
 bridge_LIBS := -levent_core -lwebsockets -luv -lssl -lcrypto
 PROGS := $(O)/switchboard $(O)/demo-backend $(O)/bridge
-unit_SRC := tests/unit/check_common.c common/buf.c common/pack.c
+unit_SRC := tests/unit/check_common.c common/buf.c common/ipc.c common/pack.c
 unit_LIBS = $(shell $(PKG_CONFIG) --libs check)
 obj = $(patsubst %.c,$(O)/obj/%.o,$(1))
 

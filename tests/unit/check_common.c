@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* Unit tests of common/: what each header promises. */
 #include <check.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "buf.h"
+#include "ipc.h"
 #include "pack.h"
 
 START_TEST(buf_grows_to_its_bound)
@@ -125,11 +130,81 @@ START_TEST(unpack_refuses_what_is_cut_or_too_long)
 }
 END_TEST
 
+static uint8_t ipc_space[IPC_FRAME_MAX];
+
+START_TEST(ipc_carries_a_frame_and_its_descriptor)
+{
+	struct ipc_frame out = {7, 0, 42, 5, (const uint8_t *)"hello", -1}, in;
+	int sv[2], pipefd[2];
+	char c;
+
+	ck_assert_int_eq(ipc_pair(sv), 0);
+	ck_assert_int_eq(pipe(pipefd), 0);
+	ck_assert_int_eq(ipc_recv(sv[1], ipc_space, &in), -1);
+	ck_assert_int_eq(errno, EAGAIN);
+	out.fd = pipefd[1];
+	ck_assert_int_eq(ipc_send(sv[0], &out), 0);
+	ck_assert_int_eq(ipc_recv(sv[1], ipc_space, &in), 1);
+	ck_assert_uint_eq(in.type, 7);
+	ck_assert_uint_eq(in.id, 42);
+	ck_assert_uint_eq(in.len, 5);
+	ck_assert_mem_eq(in.payload, "hello", 5);
+	ck_assert_int_ne(in.fd, -1);
+	ck_assert_int_ne(fcntl(in.fd, F_GETFD) & FD_CLOEXEC, 0);
+	ck_assert_int_eq(write(in.fd, "x", 1), 1);
+	ck_assert_int_eq(read(pipefd[0], &c, 1), 1);
+	close(in.fd);
+	close(sv[0]);
+	ck_assert_int_eq(ipc_recv(sv[1], ipc_space, &in), 0);
+}
+END_TEST
+
+START_TEST(ipc_holds_its_size_bound)
+{
+	static uint8_t big[IPC_PAYLOAD_MAX + 1];
+	struct ipc_frame out = {1, 0, 0, IPC_PAYLOAD_MAX, big, -1}, in;
+	int sv[2];
+
+	ck_assert_int_eq(ipc_pair(sv), 0);
+	ck_assert_int_eq(ipc_send(sv[0], &out), 0);
+	ck_assert_int_eq(ipc_recv(sv[1], ipc_space, &in), 1);
+	ck_assert_uint_eq(in.len, IPC_PAYLOAD_MAX);
+	out.len++;
+	ck_assert_int_eq(ipc_send(sv[0], &out), -1);
+	ck_assert_int_eq(errno, EMSGSIZE);
+}
+END_TEST
+
+/* type, flags, id, len (little endian), payload: each is no frame. */
+static const struct {
+	const char *wire;
+	size_t len;
+} ipc_breaches[] = {
+    {"\1\0\0\0\0\0\0\0\0\0\0", 11},    /* short header */
+    {"\1\0\1\0\0\0\0\0\0\0\0\0", 12},  /* a flag */
+    {"\1\0\0\0\0\0\0\0\2\0\0\0x", 13}, /* announces more */
+    {"\1\0\0\0\0\0\0\0\0\0\0\0x", 13}, /* announces less */
+};
+
+START_TEST(ipc_refuses_what_is_no_frame)
+{
+	struct ipc_frame in;
+	int sv[2];
+
+	ck_assert_int_eq(ipc_pair(sv), 0);
+	ck_assert_int_eq(
+	    send(sv[0], ipc_breaches[_i].wire, ipc_breaches[_i].len, 0),
+	    (int)ipc_breaches[_i].len);
+	ck_assert_int_eq(ipc_recv(sv[1], ipc_space, &in), -1);
+	ck_assert_int_eq(errno, EBADMSG);
+}
+END_TEST
+
 int
 main(void)
 {
 	Suite *suite = suite_create("common");
-	TCase *tc = tcase_create("buf and pack");
+	TCase *tc = tcase_create("common");
 	SRunner *runner = srunner_create(suite);
 	int failed;
 
@@ -139,6 +214,10 @@ main(void)
 	tcase_add_test(tc, pack_is_little_endian_and_comes_back);
 	tcase_add_test(tc, pack_does_not_write_past_its_end);
 	tcase_add_test(tc, unpack_refuses_what_is_cut_or_too_long);
+	tcase_add_test(tc, ipc_carries_a_frame_and_its_descriptor);
+	tcase_add_test(tc, ipc_holds_its_size_bound);
+	tcase_add_loop_test(tc, ipc_refuses_what_is_no_frame, 0,
+	    sizeof(ipc_breaches) / sizeof(ipc_breaches[0]));
 	suite_add_tcase(suite, tc);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);
