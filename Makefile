@@ -21,7 +21,12 @@ LDFLAGS ?= -Wl,-z,relro,-z,now
 endif
 endif
 
-T_CPPFLAGS := -Icommon -Iworker -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64
+PREFIX ?= /usr/local
+SBINDIR ?= $(PREFIX)/sbin
+LIBEXECDIR ?= $(PREFIX)/libexec/telephone
+MANDIR ?= $(PREFIX)/share/man
+
+T_CPPFLAGS = -Icommon -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64
 T_CFLAGS := -std=c11 -fPIE -Wall -Wextra -Wshadow -Wstrict-prototypes \
 	-Wmissing-prototypes -Wvla -Wformat=2 -Wconversion
 T_LDFLAGS := -pie -Wl,--as-needed
@@ -30,31 +35,49 @@ T_CFLAGS += -O1 -fsanitize=address,undefined -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer
 T_LDFLAGS += -fsanitize=address,undefined
 endif
+ifeq ($(VARIANT),coverage)
+T_CFLAGS += -O0 --coverage -fprofile-update=atomic
+T_LDFLAGS += --coverage
+endif
 ifneq ($(WERROR),)
 T_CFLAGS += -Werror
 endif
 Q := $(if $(filter 1,$(V)),,@)
+say = @$(if $(filter 1,$(V)),:,printf '  %-5s %s\n' $(1) $(2))
 
 # --- what the machine must have ---------------------------------------------
 # The same list for building and for testing: Debian's names.
-DEPS := gcc libc6-dev make pkgconf libevent-dev libssl-dev \
-	libwebsockets-dev libwebsockets-evlib-uv libuv1-dev openssl check python3 clang \
-	clang-format codespell nodejs npm ca-certificates
+DEPS := gcc libc6-dev make pkgconf git libevent-dev libssl-dev \
+	libwebsockets-dev libwebsockets-evlib-uv libuv1-dev \
+	libcurl4-openssl-dev libcjson-dev libsqlite3-dev check \
+	openssl python3 clang clang-format codespell cppcheck shellcheck \
+	mandoc gcovr sqlite3 curl procps iproute2 nodejs npm ca-certificates
 # A node and npm that are already there will do.
 DEPS_HAVE = $(if $(and $(shell command -v node),$(shell command -v npm)), \
 	$(filter-out nodejs npm,$(DEPS)),$(DEPS))
 
 # --- programs ----------------------------------------------------------------
-switchboard_SRC := $(sort $(wildcard tests/switchboard/*.c))
-switchboard_LIBS := -levent_core -levent_openssl -lssl -lcrypto
-backend_SRC := $(sort $(wildcard tests/backend/*.c))
-backend_LIBS := -levent_core -lcrypto
-bridge_SRC := tests/bridge/main.c worker/loop.c
-bridge_LIBS := -levent_core -lwebsockets -luv -lssl -lcrypto
-PROGS := $(O)/switchboard $(O)/demo-backend $(O)/bridge
-unit_SRC := tests/unit/check_common.c common/buf.c common/ipc.c common/pack.c
-unit_LIBS = $(shell $(PKG_CONFIG) --libs check)
+# Each process is its folder: an archive of all but main.c, so that the unit
+# tests link the objects that ship; the link line states the privilege.
 obj = $(patsubst %.c,$(O)/obj/%.o,$(1))
+srcs = $(sort $(filter-out $(1)/main.c,$(wildcard $(1)/*.c)))
+ctl_SRC := $(sort $(wildcard supervisor/telephonectl*.c))
+supervisor_SRC := $(filter-out $(ctl_SRC),$(call srcs,supervisor))
+
+telephone_LIBS := -levent_core
+telephonectl_LIBS :=
+worker_LIBS := -lcurl -lwebsockets -luv -lcjson -lssl -lcrypto -levent_core \
+	-levent_extra
+tokend_LIBS := -levent_core -lsqlite3 -lcjson -lcrypto
+switchboard_LIBS := -levent_core -levent_openssl -lssl -lcrypto
+demo-backend_LIBS := -levent_core -lcrypto
+bridge_LIBS := $(worker_LIBS)
+check_LIBS = $(shell $(PKG_CONFIG) --libs check)
+
+DAEMON := $(addprefix $(O)/,telephone worker tokend telephonectl)
+PROGS := $(DAEMON) $(addprefix $(O)/,switchboard demo-backend bridge)
+CHECKS := $(patsubst tests/unit/%.c,$(O)/unit/%,\
+	$(sort $(wildcard tests/unit/*/check_*.c)))
 
 all: $(PROGS)
 
@@ -63,23 +86,72 @@ $(O)/flags: FORCE
 	@mkdir -p $(@D)
 	@printf '%s\n' '$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(T_CFLAGS)' > $@.new; \
 	if cmp -s $@ $@.new; then rm -f $@.new; else mv $@.new $@; fi
+
+# The version: VERSION in a release tarball, else what git says.
+VERSION_TEXT := $(shell cat VERSION 2>/dev/null || \
+	git describe --tags --always --dirty 2>/dev/null || echo unknown)
+$(O)/version.c: FORCE
+	@mkdir -p $(@D)
+	@printf '#include "version.h"\nconst char version[] = "%s";\n' \
+	'$(VERSION_TEXT)' > $@.new; \
+	if cmp -s $@ $@.new; then rm -f $@.new; else mv $@.new $@; fi
+$(O)/obj/version.o: $(O)/version.c $(O)/flags
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(T_CPPFLAGS) $(CPPFLAGS) $(T_CFLAGS) $(CFLAGS) -c -o $@ $<
+
 $(O)/obj/%.o: %.c $(O)/flags
 	@mkdir -p $(@D)
-	@$(if $(filter 1,$(V)),,echo "  CC    $<")
+	$(call say,CC,$<)
 	$(Q)$(CC) $(T_CPPFLAGS) $(CPPFLAGS) $(T_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
-$(O)/switchboard: $(call obj,$(switchboard_SRC))
-	@$(if $(filter 1,$(V)),,echo "  LD    $@")
-	$(Q)$(CC) $(T_CFLAGS) $(CFLAGS) $(T_LDFLAGS) $(LDFLAGS) -o $@ $^ $(switchboard_LIBS)
-$(O)/demo-backend: $(call obj,$(backend_SRC))
-	@$(if $(filter 1,$(V)),,echo "  LD    $@")
-	$(Q)$(CC) $(T_CFLAGS) $(CFLAGS) $(T_LDFLAGS) $(LDFLAGS) -o $@ $^ $(backend_LIBS)
+$(O)/obj/tests/unit/worker/%.o $(O)/obj/tests/bridge/%.o: T_CPPFLAGS += -Iworker
+$(O)/obj/tests/unit/tokend/%.o: T_CPPFLAGS += -Itokend
+$(O)/obj/tests/unit/supervisor/%.o: T_CPPFLAGS += -Isupervisor
 
-$(O)/bridge: $(call obj,$(bridge_SRC))
-	@$(if $(filter 1,$(V)),,echo "  LD    $@")
-	$(Q)$(CC) $(T_CFLAGS) $(CFLAGS) $(T_LDFLAGS) $(LDFLAGS) -o $@ $^ $(bridge_LIBS)
-$(O)/check_common: $(call obj,$(unit_SRC))
-	@$(if $(filter 1,$(V)),,echo "  LD    $@")
-	$(Q)$(CC) $(T_CFLAGS) $(CFLAGS) $(T_LDFLAGS) $(LDFLAGS) -o $@ $^ $(unit_LIBS)
+$(O)/%.a:
+	$(call say,AR,$@)
+	@mkdir -p $(@D)
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $^
+$(O)/common.a: $(call obj,$(call srcs,common)) $(O)/obj/version.o
+$(O)/supervisor.a: $(call obj,$(supervisor_SRC))
+$(O)/worker.a: $(call obj,$(call srcs,worker))
+$(O)/tokend.a: $(call obj,$(call srcs,tokend))
+
+link = $(CC) $(T_CFLAGS) $(CFLAGS) $(T_LDFLAGS) $(LDFLAGS) -o $@ $^
+# Sanitizers are told their options at build time: children start with an
+# empty environment.
+ifeq ($(VARIANT),asan)
+SANITIZE := $(call obj,tests/sanitize.c)
+endif
+$(O)/telephone: $(call obj,supervisor/main.c) $(SANITIZE) $(O)/supervisor.a $(O)/common.a
+$(O)/telephonectl: $(call obj,$(ctl_SRC)) $(SANITIZE) $(O)/common.a
+$(O)/worker: $(call obj,worker/main.c) $(SANITIZE) $(O)/worker.a $(O)/common.a
+$(O)/tokend: $(call obj,tokend/main.c) $(SANITIZE) $(O)/tokend.a $(O)/common.a
+$(O)/switchboard: $(call obj,$(sort $(wildcard tests/switchboard/*.c)))
+$(O)/demo-backend: $(call obj,$(sort $(wildcard tests/backend/*.c)))
+$(O)/bridge: $(call obj,tests/bridge/main.c) $(O)/worker.a $(O)/common.a
+$(PROGS):
+	$(call say,LD,$@)
+	$(Q)$(link) $($(@F)_LIBS)
+
+# tests/unit/FOLDER/check_X.c is linked with FOLDER's archive.
+$(O)/unit/common/%: $(O)/obj/tests/unit/common/%.o $(O)/common.a
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(link) $(check_LIBS) -levent_core
+$(O)/unit/worker/%: $(O)/obj/tests/unit/worker/%.o $(O)/worker.a $(O)/common.a
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(link) $(check_LIBS) $(worker_LIBS)
+$(O)/unit/tokend/%: $(O)/obj/tests/unit/tokend/%.o $(O)/tokend.a $(O)/common.a
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(link) $(check_LIBS) $(tokend_LIBS)
+$(O)/unit/supervisor/%: $(O)/obj/tests/unit/supervisor/%.o $(O)/supervisor.a $(O)/common.a
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(link) $(check_LIBS) $(telephone_LIBS)
+.SECONDARY:
 
 # --- deps: installs what is missing; never when NO_DEPS is set ----------------
 deps:
@@ -92,8 +164,8 @@ check: deps
 check-switchboard: $(O)/switchboard $(O)/phoenix/node_modules
 	$(Q)$(PYTHON) -B tests/switchboard/selftest.py $(O)/switchboard
 	$(Q)node tests/switchboard/phoenix/check.js $(O)/switchboard $(O)/phoenix
-check-unit: $(O)/check_common
-	$(Q)$(O)/check_common
+check-unit: $(CHECKS)
+	$(Q)for c in $^; do $$c || exit 1; done
 check-bridge: $(O)/bridge $(O)/switchboard
 	$(Q)$(PYTHON) -B tests/bridge/run.py $(O)
 $(O)/phoenix/node_modules: tests/switchboard/phoenix/package-lock.json
