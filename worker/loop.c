@@ -7,13 +7,19 @@
 #include <string.h>
 
 #include <event2/event.h>
+#include <libwebsockets.h>
 #include <uv.h>
 
+#include "log.h"
 #include "loop.h"
 
 /* libwebsockets allocates 16 bytes for each descriptor it might ever see:
  * without a bound that is RLIMIT_NOFILE of them. */
 #define LOOP_FDS 1024
+
+/* Bound on one handshake in each direction: a token of 12 kB, percent-encoded,
+ * and as much from a talkative load balancer. The default is 4 kB. */
+#define LOOP_HANDSHAKE_MAX (24 * 1024)
 
 /* Bound on the turns of libuv that closing may take: it needs three. */
 #define LOOP_SHUT_TURNS 16
@@ -48,9 +54,21 @@ turn(evutil_socket_t fd, short what, void *arg)
 	(void)evtimer_add(l->timer, &tv);
 }
 
+/* What lws says about its own troubles, one line each with a line end. */
+static void
+on_lws_log(int level, const char *line)
+{
+	size_t len = strlen(line);
+
+	(void)level;
+	while (len > 0 && (line[len - 1] == '\n' || line[len - 1] == '\r'))
+		len--;
+	log_debug("libwebsockets: %.*s", (int)len, line);
+}
+
 static struct lws_context *
-context_create(
-    struct loop *l, const struct lws_protocols *protocols, void *user)
+context_create(struct loop *l, const struct lws_protocols *protocols,
+    struct ssl_ctx_st *tls, void *user)
 {
 	struct lws_context_creation_info info;
 	void *foreign[1] = {&l->uv};
@@ -63,13 +81,18 @@ context_create(
 	info.options =
 	    LWS_SERVER_OPTION_LIBUV | LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
 	info.fd_limit_per_thread = LOOP_FDS;
+	info.pt_serv_buf_size = LOOP_HANDSHAKE_MAX;
+	info.max_http_header_data = LOOP_HANDSHAKE_MAX;
+	info.provided_client_ssl_ctx = tls;
 	info.gid = -1; /* the worker drops its privileges itself */
 	info.uid = -1;
+	lws_set_log_level(LLL_ERR | LLL_WARN, on_lws_log);
 	return lws_create_context(&info);
 }
 
 struct loop *
-loop_create(const struct lws_protocols *protocols, void *user)
+loop_create(
+    const struct lws_protocols *protocols, struct ssl_ctx_st *tls, void *user)
 {
 	struct loop *l = calloc(1, sizeof(*l));
 
@@ -79,7 +102,7 @@ loop_create(const struct lws_protocols *protocols, void *user)
 	l->uv_open = uv_loop_init(&l->uv) == 0;
 	if (l->base == NULL || !l->uv_open)
 		goto fail;
-	l->lws = context_create(l, protocols, user);
+	l->lws = context_create(l, protocols, tls, user);
 	if (l->lws == NULL)
 		goto fail;
 	l->readable = event_new(

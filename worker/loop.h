@@ -9,20 +9,23 @@
 #ifndef WORKER_LOOP_H
 #define WORKER_LOOP_H
 
-#include <libwebsockets.h>
-
 struct event_base;
+struct lws_context;
+struct lws_protocols;
+struct ssl_ctx_st;
 struct loop;
 
 /*
  * Creates the event base, the nested libuv loop and the libwebsockets context
  * with these protocols (which must outlive the loop); lws_context_user() gives
- * user back to their callbacks. Call it before the
- * sandbox: libwebsockets dlopens its libuv plugin here. Returns NULL when the
- * plugin is missing or there is no memory; the cause was logged by the
- * libraries on stderr.
+ * user back to their callbacks. tls is the SSL_CTX of all its connections
+ * (tls.h; it stays the caller's and outlives the loop), NULL: lws's own. Call
+ * it before the sandbox: libwebsockets dlopens its libuv plugin here. Returns
+ * NULL when the plugin is missing or there is no memory; the cause was logged
+ * by the libraries on stderr.
  */
-struct loop *loop_create(const struct lws_protocols *protocols, void *user);
+struct loop *loop_create(
+    const struct lws_protocols *protocols, struct ssl_ctx_st *tls, void *user);
 
 struct event_base *loop_base(struct loop *);
 struct lws_context *loop_lws(struct loop *);

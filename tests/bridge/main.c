@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <libwebsockets.h>
+
 #include "loop.h"
 
 struct run {
@@ -103,7 +105,7 @@ main(int argc, char **argv)
 	}
 	run.wanted = strtoul(argv[3], NULL, 10);
 	lws_set_log_level(LLL_ERR | LLL_WARN, NULL);
-	run.loop = loop_create(protocols, &run);
+	run.loop = loop_create(protocols, NULL, &run);
 	if (run.loop == NULL)
 		return 69;
 	dial(run.loop, atoi(argv[1]), argv[2], argc > 4);

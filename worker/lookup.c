@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The helper's side of lookup.h. It never returns into the worker's code and
+ * leaves with _exit: what the worker registered for its own end is not ours.
+ */
+#include <errno.h>
+#include <netdb.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lookup.h"
+#include "priv.h"
+
+/* As long as "telephone: worker": it is written over that. */
+#define LOOKUP_TITLE "telephone: lookup"
+#define LOOKUP_FD 3
+
+static void
+on_child(int sig)
+{
+	(void)sig; /* only to interrupt ppoll */
+}
+
+static void
+fill(struct lookup_answer *a, const struct addrinfo *list)
+{
+	const struct addrinfo *ai;
+
+	for (ai = list; ai != NULL && a->count < LOOKUP_ADDRS_MAX;
+	     ai = ai->ai_next) {
+		if (getnameinfo(ai->ai_addr, ai->ai_addrlen, a->addr[a->count],
+			LOOKUP_ADDR_MAX, NULL, 0, NI_NUMERICHOST) == 0)
+			a->count++;
+	}
+}
+
+static void
+answer(int fd, const struct lookup_question *q)
+{
+	struct lookup_answer a;
+	struct addrinfo hints, *list = NULL;
+
+	memset(&a, 0, sizeof(a));
+	memset(&hints, 0, sizeof(hints));
+	hints.ai_socktype = SOCK_STREAM;
+	hints.ai_flags = AI_ADDRCONFIG;
+	a.id = q->id;
+	a.error = getaddrinfo(q->host, NULL, &hints, &list);
+	if (a.error == 0)
+		fill(&a, list);
+	if (a.error == 0 && a.count == 0)
+		a.error = EAI_NONAME;
+	if (list != NULL)
+		freeaddrinfo(list);
+	(void)send(fd, &a, sizeof(a), MSG_NOSIGNAL);
+}
+
+/* One question: 1, or 0 when the worker is gone. */
+static int
+take(int fd, unsigned *forks)
+{
+	struct lookup_question q;
+	ssize_t n = recv(fd, &q, sizeof(q), MSG_DONTWAIT);
+	pid_t pid;
+
+	if (n == -1)
+		return errno == EAGAIN || errno == EINTR;
+	if (n != (ssize_t)sizeof(q))
+		return 0;
+	q.host[sizeof(q.host) - 1] = '\0';
+	pid = fork();
+	if (pid == 0) {
+		alarm(LOOKUP_LIFE_S);
+		answer(fd, &q);
+		_exit(0);
+	}
+	if (pid > 0)
+		(*forks)++;
+	return 1; /* without a fork the worker's own deadline speaks */
+}
+
+static void
+serve(int fd)
+{
+	struct sigaction sa;
+	sigset_t chld, none;
+	unsigned forks = 0;
+
+	memset(&sa, 0, sizeof(sa));
+	sa.sa_handler = on_child;
+	(void)sigaction(SIGCHLD, &sa, NULL);
+	(void)sigemptyset(&none);
+	(void)sigemptyset(&chld);
+	(void)sigaddset(&chld, SIGCHLD);
+	(void)sigprocmask(SIG_SETMASK, &chld, NULL);
+	for (;;) {
+		struct pollfd p = {
+		    .fd = fd,
+		    .events = forks < LOOKUP_FORKS_MAX ? POLLIN : 0,
+		};
+
+		if (ppoll(&p, 1, NULL, &none) == -1 && errno != EINTR)
+			return;
+		while (forks > 0 && waitpid(-1, NULL, WNOHANG) > 0)
+			forks--;
+		if ((p.revents & (POLLERR | POLLNVAL)) != 0)
+			return;
+		if ((p.revents & (POLLIN | POLLHUP)) != 0 && !take(fd, &forks))
+			return;
+	}
+}
+
+static void
+be_helper(int fd, char *argv0, pid_t parent)
+{
+	if (argv0 != NULL && strlen(argv0) >= strlen(LOOKUP_TITLE))
+		memcpy(argv0, LOOKUP_TITLE, strlen(LOOKUP_TITLE));
+	(void)prctl(PR_SET_NAME, "lookup");
+	/* Nothing of the worker's: neither its loop nor its channel, whose
+	 * copy here would hide the worker's death from the supervisor. */
+	if (dup2(fd, LOOKUP_FD) == -1 ||
+	    close_range(LOOKUP_FD + 1, ~0U, 0) == -1)
+		_exit(1);
+	priv_die_with_parent(parent);
+	serve(LOOKUP_FD);
+	_exit(0);
+}
+
+int
+lookup_fork(char *argv0)
+{
+	pid_t parent = getpid(), pid;
+	int sv[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv) == -1)
+		return -1;
+	pid = fork();
+	if (pid == 0)
+		be_helper(sv[1], argv0, parent);
+	(void)close(sv[1]);
+	if (pid == -1) {
+		(void)close(sv[0]);
+		return -1;
+	}
+	return sv[0];
+}

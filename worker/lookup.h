@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The look-up helper: one small process, forked by the worker before its
+ * sandbox, that turns names into addresses with getaddrinfo(3) and so lets
+ * the worker live without resolver files. They speak in fixed records over a
+ * SOCK_SEQPACKET pair. Each look-up runs in a fork of its own, because
+ * getaddrinfo blocks and cannot be cancelled.
+ */
+#ifndef WORKER_LOOKUP_H
+#define WORKER_LOOKUP_H
+
+#include <stdint.h>
+
+#define LOOKUP_HOST_MAX 256
+#define LOOKUP_ADDRS_MAX 16
+#define LOOKUP_ADDR_MAX 64 /* an IPv6 literal with its scope */
+/* Look-ups at the same time; more wait in the socket. */
+#define LOOKUP_FORKS_MAX 8
+/* A look-up that takes longer is ended (seconds). */
+#define LOOKUP_LIFE_S 60
+
+struct lookup_question {
+	uint32_t id;
+	char host[LOOKUP_HOST_MAX];
+};
+
+struct lookup_answer {
+	uint32_t id;
+	int32_t error; /* EAI_*, 0: found */
+	uint32_t count;
+	char addr[LOOKUP_ADDRS_MAX][LOOKUP_ADDR_MAX]; /* numeric, in order */
+};
+
+/*
+ * Forks the helper and returns the worker's end of its socket (non-blocking,
+ * close-on-exec), or -1 with errno. argv0, when not NULL, is this process's
+ * argv[0], where the helper writes its own name for ps(1).
+ */
+int lookup_fork(char *argv0);
+
+#endif

@@ -1,0 +1,600 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The connection's life: idle → dialling (dial.c finds an address) → opening
+ * (libwebsockets connects and upgrades) → open → idle.
+ *
+ * A `link` is what one libwebsockets connection knows of us. It outlives a
+ * drop: libwebsockets closes when it pleases, and its late callbacks find a
+ * link without a plugboard.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <event2/event.h>
+#include <libwebsockets.h>
+
+#include "buf.h"
+#include "dial.h"
+#include "log.h"
+#include "loop.h"
+#include "plugboard.h"
+#include "timer.h"
+#include "tls.h"
+#include "util.h"
+
+/* One fragment: long enough to be cheap, short enough that a ping is answered
+ * between two of them. */
+#define FRAGMENT_LEN (128 * 1024)
+#define RX_LEN (64 * 1024)
+/* A receive buffer that grew beyond this is given back after its message. */
+#define RX_KEEP (1024 * 1024)
+
+struct link {
+	struct plugboard *owner; /* NULL: dropped */
+	struct lws *wsi;
+	bool ended;	/* it said so: only its WSI_DESTROY is left */
+	bool calling;	/* inside lws_client_connect_via_info */
+	bool destroyed; /* … which destroyed it before it returned */
+};
+
+struct plugboard {
+	struct plugboard_params params;
+	struct dial *dial;
+	struct link *link;
+	struct event *deadline; /* of the attempt */
+	struct event *failure;	/* delivers one found in plugboard_connect */
+	char *path;		/* with the token in it: wiped after use */
+	bool open;
+	bool closing;
+	uint16_t close_code;
+	char close_reason[124]; /* RFC 6455 §5.5: 125 with the code */
+	struct plugboard_end end;
+	struct buf rx;
+	bool rx_skip; /* discarding the rest of a message */
+	size_t rx_skipped;
+	struct outbox outbox;
+	int64_t progress_ms;
+	uint8_t tx[LWS_PRE + FRAGMENT_LEN];
+};
+
+/* --- the queue ------------------------------------------------------------ */
+
+static void
+ask_writable(struct plugboard *pb)
+{
+	if (pb->link == NULL || pb->link->wsi == NULL)
+		return;
+	(void)lws_callback_on_writable(pb->link->wsi);
+	loop_kick(pb->params.loop);
+}
+
+void
+plugboard_send(
+    struct plugboard *pb, const struct outbox_message *message, bool urgent)
+{
+	if (!plugboard_is_open(pb)) {
+		message->end(message->arg, false);
+		return;
+	}
+	if (outbox_is_empty(&pb->outbox))
+		pb->progress_ms = util_mono_ms();
+	if (outbox_push(&pb->outbox, message, urgent) == 0)
+		ask_writable(pb);
+}
+
+int
+plugboard_send_text(
+    struct plugboard *pb, const uint8_t *data, size_t len, bool urgent)
+{
+	struct outbox_message message;
+
+	if (outbox_text(&message, data, len) == -1)
+		return -1;
+	plugboard_send(pb, &message, urgent);
+	return 0;
+}
+
+size_t
+plugboard_queued(const struct plugboard *pb)
+{
+	return pb->outbox.count;
+}
+
+int64_t
+plugboard_progress_ms(const struct plugboard *pb)
+{
+	return pb->progress_ms;
+}
+
+/* --- the end of a connection ---------------------------------------------- */
+
+static void
+path_wipe(struct plugboard *pb)
+{
+	if (pb->path != NULL)
+		explicit_bzero(pb->path, strlen(pb->path));
+	free(pb->path);
+	pb->path = NULL;
+}
+
+/* Back to idle. What libwebsockets still holds is told to close by itself. */
+static void
+reset(struct plugboard *pb)
+{
+	struct link *link = pb->link;
+
+	pb->link = NULL;
+	pb->open = pb->closing = false;
+	dial_cancel(pb->dial);
+	pb->dial = NULL;
+	timer_stop(pb->deadline);
+	timer_stop(pb->failure);
+	path_wipe(pb);
+	buf_clear(&pb->rx);
+	pb->rx_skip = false;
+	outbox_clear(&pb->outbox);
+	if (link != NULL) {
+		link->owner = NULL;
+		if (link->wsi != NULL && !link->ended) {
+			lws_set_timeout(link->wsi, PENDING_TIMEOUT_USER_OK,
+			    LWS_TO_KILL_ASYNC);
+			loop_kick(pb->params.loop);
+		}
+	}
+}
+
+static void
+gone(struct plugboard *pb)
+{
+	struct plugboard_end end = pb->end;
+
+	reset(pb);
+	pb->params.ops->on_gone(&end, pb->params.arg);
+}
+
+static void
+fail(struct plugboard *pb, enum proto_reason reason, const char *text)
+{
+	pb->end.reason = reason;
+	pb->end.text = text;
+	gone(pb);
+}
+
+void
+plugboard_drop(struct plugboard *pb)
+{
+	reset(pb);
+}
+
+/* What is known when an attempt fails before the 101. */
+static void
+judge_failure(struct plugboard *pb, const char *text)
+{
+	const char *why = pb->params.url.tls ? tls_why(pb->params.tls) : NULL;
+
+	if (pb->end.reason != PROTO_REASON_NONE)
+		return; /* an HTTP status, or our own deadline */
+	pb->end.reason =
+	    why != NULL ? PROTO_REASON_TLS : PROTO_REASON_HANDSHAKE;
+	pb->end.text = why != NULL ? why : text;
+}
+
+static void
+on_lws_gone(struct plugboard *pb, const char *text)
+{
+	if (!pb->open)
+		judge_failure(pb, text);
+	else if (pb->end.reason == PROTO_REASON_NONE)
+		pb->end.reason =
+		    pb->closing ? PROTO_REASON_CLOSED : PROTO_REASON_EOF;
+	gone(pb);
+}
+
+/* --- what libwebsockets reports ------------------------------------------- */
+
+static void
+on_status(struct plugboard *pb, struct lws *wsi)
+{
+	unsigned status = lws_http_client_http_response(wsi);
+	char text[16];
+
+	if (status == 0 || status == 101)
+		return;
+	pb->end.detail = (uint16_t)status;
+	pb->end.reason =
+	    status == 403 ? PROTO_REASON_FORBIDDEN : PROTO_REASON_HTTP_STATUS;
+	if (lws_hdr_copy(wsi, text, sizeof(text), WSI_TOKEN_HTTP_RETRY_AFTER) >
+		0 &&
+	    text[0] >= '0' && text[0] <= '9')
+		pb->end.retry_after_s = (int32_t)strtol(text, NULL, 10);
+}
+
+static int
+on_established(struct plugboard *pb)
+{
+	timer_stop(pb->deadline);
+	pb->open = true;
+	pb->params.ops->on_open(pb->params.arg);
+	return 0;
+}
+
+static void
+discard(struct plugboard *pb, const char *why)
+{
+	pb->params.ops->on_discard(
+	    pb->rx.len + pb->rx_skipped, why, pb->params.arg);
+	buf_clear(&pb->rx);
+	pb->rx_skip = false;
+}
+
+/* A piece of a message: kept unless it makes it too long. */
+static void
+rx_append(struct plugboard *pb, const void *in, size_t len)
+{
+	if (!pb->rx_skip && buf_append(&pb->rx, in, len) == 0)
+		return;
+	if (!pb->rx_skip) {
+		pb->rx_skipped = pb->rx.len;
+		pb->rx_skip = true;
+		buf_clear(&pb->rx);
+	}
+	pb->rx_skipped += len;
+}
+
+static int
+on_receive(struct link *link, struct lws *wsi, const void *in, size_t len)
+{
+	struct plugboard *pb = link->owner;
+
+	if (lws_is_first_fragment(wsi)) {
+		buf_reset(&pb->rx);
+		pb->rx_skip = false;
+		pb->rx_skipped = 0;
+	}
+	rx_append(pb, in, len);
+	if (lws_remaining_packet_payload(wsi) > 0 ||
+	    !lws_is_final_fragment(wsi))
+		return 0;
+	if (pb->rx_skip) {
+		discard(pb, "longer than MAX_REQUEST_SIZE");
+		return 0;
+	}
+	if (lws_frame_is_binary(wsi)) {
+		discard(pb, "a binary frame");
+		return 0;
+	}
+	pb->params.ops->on_message(pb->rx.data, pb->rx.len, pb->params.arg);
+	if (link->owner == NULL) /* dropped meanwhile */
+		return -1;
+	if (pb->rx.cap > RX_KEEP)
+		buf_clear(&pb->rx);
+	return 0;
+}
+
+/* Sends one fragment of the first message. 0, or -1: the socket is gone. */
+static int
+write_fragment(struct plugboard *pb, struct lws *wsi)
+{
+	struct outbox_fragment f;
+	int flags;
+
+	outbox_read(&pb->outbox, pb->tx + LWS_PRE, FRAGMENT_LEN, &f);
+	flags = f.first ? LWS_WRITE_TEXT : LWS_WRITE_CONTINUATION;
+	if (!f.last)
+		flags |= LWS_WRITE_NO_FIN;
+	if (lws_write(wsi, pb->tx + LWS_PRE, f.len,
+		(enum lws_write_protocol)flags) < (int)f.len)
+		return -1;
+	pb->progress_ms = util_mono_ms();
+	if (f.last)
+		outbox_pop(&pb->outbox);
+	return 0;
+}
+
+static int
+on_writable(struct plugboard *pb, struct lws *wsi)
+{
+	while (!outbox_is_empty(&pb->outbox)) {
+		if (lws_partial_buffered(wsi) || lws_send_pipe_choked(wsi)) {
+			(void)lws_callback_on_writable(wsi);
+			return 0;
+		}
+		if (write_fragment(pb, wsi) == -1)
+			return -1;
+	}
+	if (!pb->closing)
+		return 0;
+	lws_close_reason(wsi, (enum lws_close_status)pb->close_code,
+	    (unsigned char *)pb->close_reason, strlen(pb->close_reason));
+	return -1;
+}
+
+static void
+on_peer_close(struct plugboard *pb, const uint8_t *in, size_t len)
+{
+	pb->end.reason = PROTO_REASON_CLOSED;
+	pb->end.detail = 1005; /* RFC 6455 §7.1.5: no code was given */
+	if (len >= 2)
+		pb->end.detail = (uint16_t)(in[0] << 8 | in[1]);
+}
+
+/* The connection's own last word: the link goes with it. */
+static void
+on_destroy(struct link *link)
+{
+	struct plugboard *pb = link->owner;
+
+	link->wsi = NULL;
+	if (pb != NULL)
+		on_lws_gone(pb, NULL);
+	if (link->calling)
+		link->destroyed = true;
+	else
+		free(link);
+}
+
+static int
+on_link(struct link *link, struct lws *wsi, enum lws_callback_reasons reason,
+    void *in, size_t len)
+{
+	struct plugboard *pb = link->owner;
+
+	switch (reason) {
+	case LWS_CALLBACK_CLIENT_ESTABLISHED:
+		return on_established(pb);
+	case LWS_CALLBACK_CLIENT_RECEIVE:
+		return on_receive(link, wsi, in, len);
+	case LWS_CALLBACK_CLIENT_WRITEABLE:
+		return on_writable(pb, wsi);
+	case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE:
+		on_peer_close(pb, in, len);
+		return 0;
+	case LWS_CALLBACK_CLIENT_HTTP_REDIRECT:
+		/* Never: the token would go to whomever Location names. */
+		pb->end.reason = PROTO_REASON_HTTP_STATUS;
+		pb->end.detail = (uint16_t)len;
+		return 1;
+	case LWS_CALLBACK_CLIENT_CONNECTION_ERROR:
+		link->ended = true;
+		on_status(pb, wsi);
+		on_lws_gone(pb, len > 0 ? in : NULL);
+		return 0;
+	case LWS_CALLBACK_CLIENT_CLOSED:
+	case LWS_CALLBACK_CLOSED_CLIENT_HTTP:
+		link->ended = true;
+		on_lws_gone(pb, NULL);
+		return 0;
+	default:
+		return 0;
+	}
+}
+
+static int
+on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+    size_t len)
+{
+	struct link *link = user;
+
+	if (link == NULL)
+		return 0;
+	if (reason == LWS_CALLBACK_WSI_DESTROY) {
+		on_destroy(link);
+		return 0;
+	}
+	if (link->owner == NULL)
+		return reason == LWS_CALLBACK_CLIENT_WRITEABLE ||
+			reason == LWS_CALLBACK_CLIENT_RECEIVE ||
+			reason == LWS_CALLBACK_CLIENT_ESTABLISHED
+		    ? -1
+		    : 0;
+	return on_link(link, wsi, reason, in, len);
+}
+
+static const struct lws_protocols protocols[] = {
+    {
+	.name = "plugboard",
+	.callback = on_lws,
+	.rx_buffer_size = RX_LEN,
+	.tx_packet_size = FRAGMENT_LEN,
+    },
+    {.name = NULL},
+};
+
+const struct lws_protocols *
+plugboard_protocols(void)
+{
+	return protocols;
+}
+
+/* --- connecting ----------------------------------------------------------- */
+
+static void
+link_settle(struct plugboard *pb, struct link *link, struct lws *wsi)
+{
+	link->calling = false;
+	if (link->ended && !link->destroyed)
+		return; /* on_destroy frees it */
+	if (link->destroyed || wsi == NULL) {
+		/* Gone already; with or without having said so. */
+		if (link->owner != NULL) {
+			link->owner = NULL;
+			pb->link = NULL;
+			fail(pb, PROTO_REASON_HANDSHAKE,
+			    "the connection could not be set up");
+		}
+		free(link);
+		return;
+	}
+	if (link->wsi == NULL)
+		link->wsi = wsi;
+}
+
+static void
+open_link(struct plugboard *pb, const char *addr)
+{
+	struct lws_client_connect_info info;
+	char host[URL_HOST_MAX + 8];
+	struct link *link = calloc(1, sizeof(*link));
+
+	if (link == NULL ||
+	    !url_host_header(&pb->params.url, host, sizeof(host))) {
+		free(link);
+		fail(pb, PROTO_REASON_HANDSHAKE, "out of memory");
+		return;
+	}
+	memset(&info, 0, sizeof(info));
+	info.context = loop_lws(pb->params.loop);
+	info.address = addr;
+	info.port = pb->params.url.port;
+	info.path = pb->path;
+	info.host = host;
+	info.ssl_connection = pb->params.url.tls ? LCCSCF_USE_SSL : 0;
+	info.alpn = "http/1.1";
+	info.local_protocol_name = protocols[0].name;
+	info.ietf_version_or_minus_one = -1;
+	info.userdata = link;
+	info.pwsi = &link->wsi;
+	if (pb->params.url.tls && strchr(pb->params.url.host, ':') != NULL) {
+		/* libwebsockets cannot verify an IPv6 literal; tls.c can. */
+		info.ssl_connection |= LCCSCF_SKIP_SERVER_CERT_HOSTNAME_CHECK;
+		tls_expect_address(pb->params.tls, pb->params.url.host);
+	}
+	tls_forget(pb->params.tls);
+	link->owner = pb;
+	link->calling = true;
+	pb->link = link;
+	link_settle(pb, link, lws_client_connect_via_info(&info));
+	loop_kick(pb->params.loop);
+}
+
+static void
+on_dialled(const struct dial_result *result, void *arg)
+{
+	struct plugboard *pb = arg;
+
+	pb->dial = NULL;
+	if (result->reason != PROTO_REASON_NONE) {
+		fail(pb, result->reason, result->error);
+		return;
+	}
+	open_link(pb, result->addr);
+	path_wipe(pb);
+}
+
+static void
+on_deadline(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	fail(arg, PROTO_REASON_TIMEOUT,
+	    "no answer to the WebSocket handshake within CONNECT_TIMEOUT");
+}
+
+static void
+on_failure(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	fail(arg, PROTO_REASON_RESOLVE, "the look-up could not be started");
+}
+
+static bool
+is_unreserved(char c) /* RFC 3986 §2.3 */
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	    (c >= '0' && c <= '9') || strchr("-._~", c) != NULL;
+}
+
+/* PATH?QUERY&token=…&vsn=2.0.0, or NULL when out of memory. */
+static char *
+make_path(const struct url *url, const char *token)
+{
+	size_t size =
+	    strlen(url->path) + strlen(url->query) + 3 * strlen(token) + 64;
+	char *path = malloc(size), *p;
+
+	if (path == NULL)
+		return NULL;
+	p = path +
+	    snprintf(path, size, "%s?%s%stoken=", url->path, url->query,
+		url->query[0] == '\0' ? "" : "&");
+	for (; *token != '\0'; token++) {
+		if (is_unreserved(*token))
+			*p++ = *token;
+		else
+			p += snprintf(p, 4, "%%%02X", (unsigned char)*token);
+	}
+	memcpy(p, "&vsn=2.0.0", sizeof("&vsn=2.0.0"));
+	return path;
+}
+
+int
+plugboard_connect(struct plugboard *pb, const char *token)
+{
+	struct dial_params dial = {
+	    .base = loop_base(pb->params.loop),
+	    .resolve = pb->params.resolve,
+	    .host = pb->params.url.host,
+	    .port = pb->params.url.port,
+	    .timeout_ms = pb->params.connect_timeout_ms,
+	    .cb = on_dialled,
+	    .arg = pb,
+	};
+
+	pb->path = make_path(&pb->params.url, token);
+	if (pb->path == NULL)
+		return -1;
+	memset(&pb->end, 0, sizeof(pb->end));
+	pb->end.retry_after_s = -1;
+	/* A little longer than the dial, whose own error says more. */
+	timer_set_ms(pb->deadline, pb->params.connect_timeout_ms + 50);
+	pb->dial = dial_start(&dial);
+	if (pb->dial == NULL)
+		timer_set_ms(pb->failure, 0);
+	return 0;
+}
+
+bool
+plugboard_is_open(const struct plugboard *pb)
+{
+	return pb->open && !pb->closing;
+}
+
+void
+plugboard_close(struct plugboard *pb, uint16_t code, const char *reason)
+{
+	if (!pb->open || pb->closing)
+		return;
+	pb->closing = true;
+	pb->close_code = code;
+	(void)util_strlcpy(pb->close_reason, reason, sizeof(pb->close_reason));
+	ask_writable(pb);
+}
+
+struct plugboard *
+plugboard_create(const struct plugboard_params *params)
+{
+	struct plugboard *pb = calloc(1, sizeof(*pb));
+	struct event_base *base = loop_base(params->loop);
+
+	if (pb == NULL)
+		return NULL;
+	pb->params = *params;
+	buf_init(&pb->rx, params->message_max);
+	outbox_init(&pb->outbox);
+	pb->deadline = timer_create_ms(base, on_deadline, pb);
+	pb->failure = timer_create_ms(base, on_failure, pb);
+	return pb;
+}
+
+void
+plugboard_free(struct plugboard *pb)
+{
+	if (pb == NULL)
+		return;
+	reset(pb);
+	timer_clear(&pb->deadline);
+	timer_clear(&pb->failure);
+	free(pb);
+}
