@@ -41,7 +41,12 @@ bool util_fmt(char *dst, size_t size, const char *fmt, ...)
 /* Compares two byte strings in time that depends only on len. */
 bool util_equal_ct(const void *a, const void *b, size_t len);
 
-/* Writes a path beside this executable, "DIR/name", to dst. 0, or -1. */
+/*
+ * Writes the path of another of our executables to dst: "DIR/name" beside
+ * this one, as in the build directory; or, when this one is installed, that
+ * is DIR is "PREFIX/sbin", "PREFIX/libexec/telephone/name". Whether there is
+ * such a file is not asked. 0, or -1 with errno.
+ */
 int util_sibling(char *dst, size_t size, const char *name);
 
 #endif

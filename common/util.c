@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+/* The helpers of util.h. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "util.h"
+
+#define UTIL_PATH_MAX 4096
+
+static int64_t
+clock_ms(clockid_t id)
+{
+	struct timespec ts;
+
+	if (clock_gettime(id, &ts) == -1)
+		abort(); /* both clocks exist on every Linux */
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+int64_t
+util_mono_ms(void)
+{
+	return clock_ms(CLOCK_MONOTONIC);
+}
+
+int64_t
+util_wall_ms(void)
+{
+	return clock_ms(CLOCK_REALTIME);
+}
+
+void
+util_random(void *buf, size_t len)
+{
+	uint8_t *at = buf;
+	ssize_t n;
+
+	while (len > 0) {
+		n = getrandom(at, len, 0);
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			abort();
+		at += n;
+		len -= (size_t)n;
+	}
+}
+
+uint32_t
+util_random_below(uint32_t n)
+{
+	/* 2^32 mod n: as many low values are thrown away, so that what is
+	 * left is a whole number of rounds of n. */
+	uint32_t surplus = (UINT32_MAX - n + 1) % n, r;
+
+	do
+		util_random(&r, sizeof(r));
+	while (r < surplus);
+	return r % n;
+}
+
+int
+util_nonblock(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags == -1)
+		return -1;
+	return fcntl(fd, F_SETFL, flags | O_NONBLOCK) == -1 ? -1 : 0;
+}
+
+void
+util_close(int *fd)
+{
+	int saved = errno;
+
+	if (*fd != -1)
+		close(*fd);
+	*fd = -1;
+	errno = saved;
+}
+
+size_t
+util_strlcpy(char *dst, const char *src, size_t size)
+{
+	size_t len = strlen(src), n;
+
+	if (size > 0) {
+		n = len < size ? len : size - 1;
+		memcpy(dst, src, n);
+		dst[n] = '\0';
+	}
+	return len;
+}
+
+bool
+util_fmt(char *dst, size_t size, const char *fmt, ...)
+{
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(dst, size, fmt, ap);
+	va_end(ap);
+	return n >= 0 && (size_t)n < size;
+}
+
+bool
+util_equal_ct(const void *a, const void *b, size_t len)
+{
+	/* volatile: the compiler may not leave the loop early. */
+	const volatile uint8_t *x = a, *y = b;
+	volatile uint8_t differ = 0;
+	size_t i;
+
+	for (i = 0; i < len; i++)
+		differ = (uint8_t)(differ | (x[i] ^ y[i]));
+	return differ == 0;
+}
+
+/* Cuts the last component off; false when there is none. */
+static bool
+cut_last(char *path)
+{
+	char *slash = strrchr(path, '/');
+
+	if (slash == NULL)
+		return false;
+	*slash = '\0';
+	return true;
+}
+
+int
+util_sibling(char *dst, size_t size, const char *name)
+{
+	char dir[UTIL_PATH_MAX];
+	const char *last, *sub = "";
+	ssize_t n = readlink("/proc/self/exe", dir, sizeof(dir));
+
+	if (n == -1)
+		return -1;
+	if ((size_t)n == sizeof(dir)) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	/* The kernel adds " (deleted)" to the name of a replaced executable,
+	 * not to its directory. */
+	dir[n] = '\0';
+	if (!cut_last(dir)) {
+		errno = ENOENT;
+		return -1;
+	}
+	last = strrchr(dir, '/');
+	if (last != NULL && strcmp(last, "/sbin") == 0) {
+		cut_last(dir);
+		sub = "/libexec/telephone";
+	}
+	if (!util_fmt(dst, size, "%s%s/%s", dir, sub, name)) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	return 0;
+}
