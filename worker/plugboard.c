@@ -242,6 +242,23 @@ rx_append(struct plugboard *pb, const void *in, size_t len)
 	pb->rx_skipped += len;
 }
 
+/* Hands a message over. The buffer is out of reach meanwhile, so that a drop
+ * from inside does not free what is being read. */
+static int
+deliver(struct link *link)
+{
+	struct plugboard *pb = link->owner;
+	struct buf message = pb->rx;
+
+	buf_init(&pb->rx, pb->params.message_max);
+	pb->params.ops->on_message(message.data, message.len, pb->params.arg);
+	if (link->owner == NULL || message.cap > RX_KEEP)
+		buf_clear(&message);
+	else
+		pb->rx = message;
+	return link->owner == NULL ? -1 : 0;
+}
+
 static int
 on_receive(struct link *link, struct lws *wsi, const void *in, size_t len)
 {
@@ -264,12 +281,7 @@ on_receive(struct link *link, struct lws *wsi, const void *in, size_t len)
 		discard(pb, "a binary frame");
 		return 0;
 	}
-	pb->params.ops->on_message(pb->rx.data, pb->rx.len, pb->params.arg);
-	if (link->owner == NULL) /* dropped meanwhile */
-		return -1;
-	if (pb->rx.cap > RX_KEEP)
-		buf_clear(&pb->rx);
-	return 0;
+	return deliver(link);
 }
 
 /* Sends one fragment of the first message. 0, or -1: the socket is gone. */

@@ -1,0 +1,589 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * idle → joining → joined → (leaving) → idle; phx_error and phx_close lead
+ * from joined back to joining, at once the first time, later and later when
+ * it goes on. One timer a deadline: `reply` for join and leave, `refresh`,
+ * `beat` for the schedule and `ack` for its answer.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <event2/event.h>
+
+#include "buf.h"
+#include "channel.h"
+#include "log.h"
+#include "metrics.h"
+#include "phx.h"
+#include "plugboard.h"
+#include "timer.h"
+#include "util.h"
+
+/* Outsiders can crash the channel, so rejoining is routine; but not in a
+ * tight loop, and not for ever on a socket whose server cannot do it. */
+#define REJOIN_FIRST_MS 50
+#define REJOIN_CAP_MS 2000
+#define REJOIN_TRIES 10
+/* A join that held this long was a good one: start counting anew. */
+#define REJOIN_STABLE_MS 5000
+
+#define CONTROL_MESSAGE_MAX 1024
+#define REASON_MAX 128
+
+enum channel_state {
+	CHANNEL_IDLE,
+	CHANNEL_WAITING, /* for the delay of a rejoin */
+	CHANNEL_JOINING,
+	CHANNEL_JOINED,
+	CHANNEL_LEAVING,
+};
+
+struct channel {
+	struct channel_params params;
+	enum channel_state state;
+	char topic[CHANNEL_TOPIC_MAX];
+	char join_ref[CHANNEL_REF_MAX];
+	char leave_ref[CHANNEL_REF_MAX];
+	char refresh_ref[CHANNEL_REF_MAX]; /* "": none under way */
+	uint64_t last_ref;
+	uint64_t generation;
+	int64_t joined_at_ms;
+	unsigned crashes; /* in a row */
+	struct event *reply, *refresh, *rejoin, *beat, *ack;
+	bool beating;	      /* a heartbeat waits for its ack */
+	int64_t beat_s;	      /* its ts */
+	int64_t beat_sent_ms; /* when it was queued */
+	int64_t acked_at_ms;  /* 0: none in this join */
+};
+
+/* --- sending -------------------------------------------------------------- */
+
+const char *
+channel_next_ref(struct channel *c, char space[CHANNEL_REF_MAX])
+{
+	(void)snprintf(space, CHANNEL_REF_MAX, "%" PRIu64, ++c->last_ref);
+	return space;
+}
+
+/* 0, or -1 when there is no memory or the event does not fit. */
+static int
+send_event(
+    struct channel *c, const char *ref, const char *event, const char *payload)
+{
+	struct buf b;
+	int result = -1;
+
+	buf_init(&b, CONTROL_MESSAGE_MAX + strlen(payload));
+	if (phx_put_msg(&b, c->join_ref, ref, c->topic, event, payload) == 0)
+		result = plugboard_send_text(
+		    c->params.plugboard, b.data, b.len, true);
+	buf_clear(&b);
+	return result;
+}
+
+int
+channel_push(struct channel *c, const char *event, const char *payload)
+{
+	char ref[CHANNEL_REF_MAX];
+
+	if (c->state != CHANNEL_JOINED)
+		return -1;
+	return send_event(c, channel_next_ref(c, ref), event, payload);
+}
+
+/* --- ends ----------------------------------------------------------------- */
+
+static void
+end_refresh(struct channel *c, enum proto_refresh outcome, const char *token)
+{
+	if (c->refresh_ref[0] == '\0')
+		return;
+	c->refresh_ref[0] = '\0';
+	timer_stop(c->refresh);
+	c->params.ops->on_refresh(outcome, token, c->params.arg);
+}
+
+/* Everything that belongs to one join. */
+static void
+forget_join(struct channel *c)
+{
+	bool was_joined =
+	    c->state == CHANNEL_JOINED || c->state == CHANNEL_LEAVING;
+
+	c->state = CHANNEL_IDLE;
+	timer_stop(c->reply);
+	timer_stop(c->rejoin);
+	timer_stop(c->beat);
+	timer_stop(c->ack);
+	c->beating = false;
+	c->acked_at_ms = 0;
+	metrics_set(c->params.metrics, METRICS_TUNNEL_JOINED, 0);
+	end_refresh(c, PROTO_REFRESH_LOST, NULL);
+	if (was_joined)
+		c->params.ops->on_lost(c->params.arg);
+}
+
+static void
+die(struct channel *c, enum proto_reason reason, const char *text)
+{
+	forget_join(c);
+	c->params.ops->on_dead(reason, text, c->params.arg);
+}
+
+void
+channel_closed(struct channel *c)
+{
+	forget_join(c);
+	c->crashes = 0;
+}
+
+/* --- join and rejoin ------------------------------------------------------ */
+
+static void
+join(struct channel *c)
+{
+	c->state = CHANNEL_JOINING;
+	(void)channel_next_ref(c, c->join_ref);
+	if (send_event(c, c->join_ref, "phx_join", "{}") == -1) {
+		die(c, PROTO_REASON_JOIN_TIMEOUT, "out of memory");
+		return;
+	}
+	timer_set_ms(c->reply, c->params.reply_timeout_ms);
+}
+
+void
+channel_open(struct channel *c, const char *path_id)
+{
+	c->crashes = 0;
+	(void)util_fmt(c->topic, sizeof(c->topic), "telephone:%s", path_id);
+	join(c);
+}
+
+static int64_t
+rejoin_delay_ms(unsigned crashes)
+{
+	int64_t ms = REJOIN_FIRST_MS;
+
+	if (crashes <= 1)
+		return 0;
+	for (; crashes > 2 && ms < REJOIN_CAP_MS; crashes--)
+		ms *= 2;
+	return ms < REJOIN_CAP_MS ? ms : REJOIN_CAP_MS;
+}
+
+/* The server has no channel for us any more, but the socket is fine. */
+static void
+rejoin(struct channel *c, const char *why)
+{
+	int64_t delay_ms;
+
+	if (c->state == CHANNEL_JOINED &&
+	    util_mono_ms() - c->joined_at_ms >= REJOIN_STABLE_MS)
+		c->crashes = 0;
+	c->crashes++;
+	if (c->crashes > REJOIN_TRIES) {
+		die(c, PROTO_REASON_CHANNEL_CRASHES, why);
+		return;
+	}
+	delay_ms = rejoin_delay_ms(c->crashes);
+	log_info(
+	    "channel %s ended by the server (%s), joining again in %" PRId64
+	    " ms",
+	    c->topic, why, delay_ms);
+	metrics_add(c->params.metrics, METRICS_REJOINS, 1);
+	forget_join(c);
+	if (delay_ms == 0) {
+		join(c);
+		return;
+	}
+	c->state = CHANNEL_WAITING;
+	timer_set_ms(c->rejoin, delay_ms);
+}
+
+static void
+on_rejoin(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	join(arg);
+}
+
+static void
+on_joined(struct channel *c)
+{
+	timer_stop(c->reply);
+	c->state = CHANNEL_JOINED;
+	c->generation++;
+	c->joined_at_ms = util_mono_ms();
+	metrics_set(c->params.metrics, METRICS_TUNNEL_JOINED, 1);
+	timer_set_ms(c->beat, c->params.heartbeat_interval_ms);
+	c->params.ops->on_joined(c->params.arg);
+}
+
+static void
+on_join_reply(struct channel *c, const struct phx_reply *reply)
+{
+	char reason[REASON_MAX];
+
+	if (reply->ok) {
+		on_joined(c);
+		return;
+	}
+	if (!phx_get_str(reply->response, "reason", reason, sizeof(reason)))
+		(void)util_strlcpy(reason, "no reason given", sizeof(reason));
+	forget_join(c);
+	c->params.ops->on_refused(reason, c->params.arg);
+}
+
+/* Join, or leave, went unanswered. */
+static void
+on_reply_deadline(evutil_socket_t fd, short what, void *arg)
+{
+	struct channel *c = arg;
+
+	(void)fd;
+	(void)what;
+	if (c->state == CHANNEL_LEAVING)
+		c->params.ops->on_left(c->params.arg);
+	else
+		die(c, PROTO_REASON_JOIN_TIMEOUT,
+		    "phx_join was not answered in time");
+}
+
+void
+channel_leave(struct channel *c)
+{
+	if (c->state != CHANNEL_JOINED)
+		return;
+	(void)channel_next_ref(c, c->leave_ref);
+	if (send_event(c, c->leave_ref, "phx_leave", "{}") == -1)
+		log_warnx("channel %s: phx_leave could not be sent", c->topic);
+	c->state = CHANNEL_LEAVING;
+	timer_stop(c->beat);
+	timer_stop(c->ack);
+	timer_set_ms(c->reply, c->params.reply_timeout_ms);
+}
+
+/* --- heartbeat ------------------------------------------------------------ */
+
+/*
+ * Behind a long message a heartbeat cannot leave, and that is no fault as
+ * long as bytes do; what is judged is silence.
+ */
+static int64_t
+silence_began_ms(const struct channel *c)
+{
+	int64_t progress_ms = plugboard_progress_ms(c->params.plugboard);
+
+	if (plugboard_queued(c->params.plugboard) > 0 &&
+	    progress_ms > c->beat_sent_ms)
+		return progress_ms;
+	return c->beat_sent_ms;
+}
+
+static void
+on_ack_deadline(evutil_socket_t fd, short what, void *arg)
+{
+	struct channel *c = arg;
+	int64_t left_ms;
+
+	(void)fd;
+	(void)what;
+	left_ms = silence_began_ms(c) + c->params.heartbeat_timeout_ms -
+	    util_mono_ms();
+	if (left_ms > 0)
+		timer_set_ms(c->ack, left_ms);
+	else
+		die(c, PROTO_REASON_HEARTBEAT,
+		    "a heartbeat was not acknowledged within "
+		    "HEARTBEAT_TIMEOUT");
+}
+
+/* A fixed schedule: due again an interval after this one was due, whatever
+ * its answer. */
+static void
+on_beat(evutil_socket_t fd, short what, void *arg)
+{
+	struct channel *c = arg;
+	char payload[48];
+
+	(void)fd;
+	(void)what;
+	timer_set_ms(c->beat, c->params.heartbeat_interval_ms);
+	if (c->beating)
+		return; /* its deadline speaks */
+	c->beat_s = util_wall_ms() / 1000;
+	(void)util_fmt(
+	    payload, sizeof(payload), "{\"ts\":%" PRId64 "}", c->beat_s);
+	if (channel_push(c, "heartbeat", payload) == -1)
+		return; /* no memory: the next one may find some */
+	c->beating = true;
+	c->beat_sent_ms = util_mono_ms();
+	timer_set_ms(c->ack, c->params.heartbeat_timeout_ms);
+}
+
+static void
+on_heartbeat_ack(struct channel *c, struct json_str payload)
+{
+	int64_t ts;
+	bool first = c->acked_at_ms == 0;
+
+	if (!c->beating || !phx_get_int(payload, "ts", &ts) || ts != c->beat_s)
+		return;
+	c->beating = false;
+	timer_stop(c->ack);
+	c->acked_at_ms = util_mono_ms();
+	metrics_add(c->params.metrics, METRICS_HEARTBEATS, 1);
+	metrics_set(c->params.metrics, METRICS_HEARTBEAT_RTT,
+	    c->acked_at_ms - c->beat_sent_ms);
+	if (first)
+		c->params.ops->on_stable(c->params.arg);
+}
+
+/* --- refresh -------------------------------------------------------------- */
+
+bool
+channel_refresh(struct channel *c)
+{
+	if (c->state != CHANNEL_JOINED || c->refresh_ref[0] != '\0')
+		return false;
+	(void)channel_next_ref(c, c->refresh_ref);
+	if (send_event(c, c->refresh_ref, "refresh_token", "{}") == -1) {
+		c->refresh_ref[0] = '\0';
+		return false;
+	}
+	timer_set_ms(c->refresh, c->params.reply_timeout_ms);
+	return true;
+}
+
+static void
+on_refresh_deadline(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	end_refresh(arg, PROTO_REFRESH_TIMEOUT, NULL);
+}
+
+static void
+take_token(struct channel *c, struct json_str payload)
+{
+	char token[PROTO_TOKEN_MAX];
+
+	if (phx_get_str(payload, "token", token, sizeof(token)))
+		end_refresh(c, PROTO_REFRESH_OK, token);
+	else
+		end_refresh(c, PROTO_REFRESH_REFUSED, NULL);
+	explicit_bzero(token, sizeof(token));
+}
+
+static void
+on_refresh_reply(struct channel *c, const struct phx_reply *reply)
+{
+	char reason[REASON_MAX] = "";
+
+	if (reply->ok) {
+		take_token(c, reply->response);
+		return;
+	}
+	(void)phx_get_str(reply->response, "reason", reason, sizeof(reason));
+	end_refresh(c,
+	    strcmp(reason, ":token_revoked") == 0 ? PROTO_REFRESH_REVOKED
+						  : PROTO_REFRESH_REFUSED,
+	    NULL);
+}
+
+/* --- what arrives --------------------------------------------------------- */
+
+static void
+drop_message(struct channel *c, const char *why)
+{
+	metrics_add(c->params.metrics, METRICS_MESSAGES_DROPPED, 1);
+	log_debug("channel: message dropped: %s", why);
+}
+
+/* Something was sent to a channel that the server does not have (any more),
+ * and nobody told us. */
+static void
+on_stray_reply(
+    struct channel *c, const struct phx_msg *m, const struct phx_reply *reply)
+{
+	char reason[REASON_MAX];
+
+	if (c->state == CHANNEL_JOINED && !reply->ok &&
+	    phx_is(m->topic, c->topic) &&
+	    phx_get_str(reply->response, "reason", reason, sizeof(reason)) &&
+	    strcmp(reason, "unmatched topic") == 0)
+		rejoin(c, reason);
+}
+
+static void
+on_reply(struct channel *c, const struct phx_msg *m)
+{
+	struct phx_reply reply;
+
+	if (!phx_parse_reply(&reply, m->payload))
+		drop_message(c, "a phx_reply without status");
+	else if (c->state == CHANNEL_JOINING && phx_is(m->ref, c->join_ref))
+		on_join_reply(c, &reply);
+	else if (c->state == CHANNEL_LEAVING && phx_is(m->ref, c->leave_ref))
+		c->params.ops->on_left(c->params.arg);
+	else if (c->refresh_ref[0] != '\0' && phx_is(m->ref, c->refresh_ref))
+		on_refresh_reply(c, &reply);
+	else
+		on_stray_reply(c, m, &reply);
+}
+
+/* phx_error and phx_close: the channel is over, the socket is not. */
+static void
+on_end(struct channel *c, const struct phx_msg *m)
+{
+	char why[16];
+
+	(void)util_fmt(why, sizeof(why), "%.*s", (int)m->event.len,
+	    (const char *)m->event.data);
+	if (c->state == CHANNEL_LEAVING)
+		c->params.ops->on_left(c->params.arg);
+	else if (c->state == CHANNEL_JOINED || c->state == CHANNEL_JOINING)
+		rejoin(c, why);
+}
+
+static void
+on_ack_push(struct channel *c, const struct phx_msg *m)
+{
+	on_heartbeat_ack(c, m->payload);
+}
+
+static void
+on_refresh_push(struct channel *c, const struct phx_msg *m)
+{
+	if (c->refresh_ref[0] != '\0')
+		take_token(c, m->payload);
+}
+
+/* The events that the channel itself answers to. */
+static const struct {
+	const char *name;
+	void (*handle)(struct channel *, const struct phx_msg *);
+} own_events[] = {
+    {"phx_error", on_end},
+    {"phx_close", on_end},
+    {"heartbeat_ack", on_ack_push},
+    {"refresh_token_ack", on_refresh_push},
+};
+
+static void
+on_push(struct channel *c, const struct phx_msg *m)
+{
+	const struct channel_event *e;
+	size_t i;
+
+	for (i = 0; i < UTIL_COUNT(own_events); i++) {
+		if (phx_is(m->event, own_events[i].name)) {
+			own_events[i].handle(c, m);
+			return;
+		}
+	}
+	if (c->state != CHANNEL_JOINED && c->state != CHANNEL_LEAVING) {
+		drop_message(c, "an event before the join");
+		return;
+	}
+	for (i = 0; i < c->params.event_count; i++) {
+		e = &c->params.events[i];
+		if (phx_is(m->event, e->name)) {
+			e->on_push(m->payload.data, m->payload.len, e->arg);
+			return;
+		}
+	}
+	drop_message(c, "an event of unknown name");
+}
+
+void
+channel_message(struct channel *c, uint8_t *data, size_t len)
+{
+	struct phx_msg m;
+	const char *error = phx_parse(&m, data, len);
+
+	if (error != NULL) {
+		metrics_add(c->params.metrics, METRICS_MESSAGES_DROPPED, 1);
+		log_warnx(
+		    "plugboard sent what is no Phoenix message: %s", error);
+		return;
+	}
+	if (phx_is(m.event, "phx_reply"))
+		on_reply(c, &m); /* found by its ref; join_ref may be null */
+	else if (!phx_is(m.topic, c->topic))
+		drop_message(c, "another topic");
+	else if (!phx_is(m.join_ref, c->join_ref))
+		drop_message(c, "the reference of an earlier join");
+	else
+		on_push(c, &m);
+}
+
+/* --- life and questions --------------------------------------------------- */
+
+bool
+channel_is_joined(const struct channel *c)
+{
+	return c->state == CHANNEL_JOINED || c->state == CHANNEL_LEAVING;
+}
+
+uint64_t
+channel_generation(const struct channel *c)
+{
+	return c->generation;
+}
+
+const char *
+channel_join_ref(const struct channel *c)
+{
+	return c->join_ref;
+}
+
+const char *
+channel_topic(const struct channel *c)
+{
+	return c->topic;
+}
+
+int64_t
+channel_joined_ms(const struct channel *c)
+{
+	return channel_is_joined(c) ? util_mono_ms() - c->joined_at_ms : -1;
+}
+
+int64_t
+channel_heartbeat_ms(const struct channel *c)
+{
+	return c->acked_at_ms > 0 ? util_mono_ms() - c->acked_at_ms : -1;
+}
+
+struct channel *
+channel_create(const struct channel_params *params)
+{
+	struct channel *c = calloc(1, sizeof(*c));
+
+	if (c == NULL)
+		return NULL;
+	c->params = *params;
+	c->reply = timer_create_ms(params->base, on_reply_deadline, c);
+	c->refresh = timer_create_ms(params->base, on_refresh_deadline, c);
+	c->rejoin = timer_create_ms(params->base, on_rejoin, c);
+	c->beat = timer_create_ms(params->base, on_beat, c);
+	c->ack = timer_create_ms(params->base, on_ack_deadline, c);
+	return c;
+}
+
+void
+channel_free(struct channel *c)
+{
+	if (c == NULL)
+		return;
+	timer_clear(&c->reply);
+	timer_clear(&c->refresh);
+	timer_clear(&c->rejoin);
+	timer_clear(&c->beat);
+	timer_clear(&c->ack);
+	free(c);
+}

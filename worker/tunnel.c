@@ -1,0 +1,457 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * no token → waiting → (token) → connecting → joining → joined, and from each
+ * of them back to waiting. `retry` is the one timer: it ends a wait.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <event2/event.h>
+
+#include "backoff.h"
+#include "conf.h"
+#include "log.h"
+#include "loop.h"
+#include "metrics.h"
+#include "timer.h"
+#include "tunnel.h"
+#include "util.h"
+
+/* How long a close handshake (RFC 6455 §7.1.2) may take when leaving. */
+#define CLOSE_TIMEOUT_MS 2000
+
+struct tunnel {
+	struct tunnel_params params;
+	struct plugboard *plugboard;
+	struct channel *channel;
+	struct backoff backoff;
+	struct event *retry;
+	struct event *close; /* bound on leaving, and its report */
+	enum proto_tunnel state;
+	enum proto_reason last_reason;
+	uint16_t last_detail;
+	int64_t retry_at_ms;
+	int64_t failures; /* attempts in a row */
+	char path_id[PROTO_ID_MAX];
+	bool slow;	    /* every token was refused: take MAX_BACKOFF */
+	bool want_refresh;  /* asked for, not yet sent */
+	bool started, left; /* left: nothing is begun any more */
+};
+
+/* --- attempts ------------------------------------------------------------- */
+
+static void
+wait_for_token(struct tunnel *t)
+{
+	t->state = PROTO_TUNNEL_NO_TOKEN;
+	t->params.ops->on_need_token(t->params.arg);
+}
+
+static void
+on_retry(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	wait_for_token(arg);
+}
+
+static void
+wait_ms(struct tunnel *t, int64_t ms)
+{
+	t->state = PROTO_TUNNEL_WAITING;
+	t->retry_at_ms = util_mono_ms() + ms;
+	timer_set_ms(t->retry, ms);
+}
+
+static bool
+has_given_up(struct tunnel *t)
+{
+	int64_t max = conf_num(t->params.conf, CONF_MAX_RETRIES);
+
+	return max >= 0 && t->failures > max;
+}
+
+static int64_t
+next_wait_ms(struct tunnel *t, int32_t retry_after_s)
+{
+	int64_t ms = backoff_next(&t->backoff, backoff_random());
+
+	if (t->slow && ms < t->backoff.max_ms)
+		ms = t->backoff.max_ms;
+	if (retry_after_s >= 0 && ms < (int64_t)retry_after_s * 1000)
+		ms = (int64_t)retry_after_s * 1000;
+	return ms;
+}
+
+/* One line for each end, which names the cause and what happens next. */
+static void
+log_end(const struct tunnel *t, const char *text, int64_t ms)
+{
+	char detail[32] = "";
+
+	if (t->last_detail != 0)
+		(void)util_fmt(detail, sizeof(detail), " %u", t->last_detail);
+	log_warnx("tunnel to %s ended: %s%s%s%s; next attempt in %" PRId64
+		  ".%" PRId64 " s",
+	    conf_text(t->params.conf, CONF_PLUGBOARD_URL),
+	    proto_reason_name(t->last_reason), detail, text != NULL ? ": " : "",
+	    text != NULL ? text : "", ms / 1000, ms % 1000 / 100);
+}
+
+static void
+again(struct tunnel *t, const struct plugboard_end *end)
+{
+	int64_t ms;
+
+	t->last_reason = end->reason;
+	t->last_detail = end->detail;
+	t->failures++;
+	metrics_add(t->params.metrics, METRICS_RECONNECTS, 1);
+	ms = next_wait_ms(t, end->retry_after_s);
+	log_end(t, end->text, ms);
+	if (has_given_up(t)) {
+		t->params.ops->on_given_up(t->params.arg);
+		return;
+	}
+	wait_ms(t, ms);
+}
+
+void
+tunnel_start(struct tunnel *t)
+{
+	t->started = true;
+	wait_for_token(t);
+}
+
+void
+tunnel_token(struct tunnel *t, const struct proto_token *token)
+{
+	struct plugboard_end end = {
+	    .reason = PROTO_REASON_HANDSHAKE,
+	    .retry_after_s = -1,
+	    .text = "out of memory",
+	};
+
+	if (t->left || t->state != PROTO_TUNNEL_NO_TOKEN ||
+	    token->state == PROTO_TOKEN_NONE)
+		return;
+	t->slow = token->state == PROTO_TOKEN_REFUSED_ALL;
+	(void)util_strlcpy(t->path_id, token->path_id, sizeof(t->path_id));
+	t->state = PROTO_TUNNEL_CONNECTING;
+	log_debug(
+	    "connecting to %s", conf_text(t->params.conf, CONF_PLUGBOARD_URL));
+	if (plugboard_connect(t->plugboard, token->token) == -1)
+		again(t, &end);
+}
+
+void
+tunnel_token_news(struct tunnel *t)
+{
+	bool waits = t->state == PROTO_TUNNEL_NO_TOKEN ||
+	    (t->state == PROTO_TUNNEL_WAITING &&
+		t->last_reason == PROTO_REASON_FORBIDDEN);
+
+	if (!t->started || t->left || !waits)
+		return;
+	timer_stop(t->retry);
+	backoff_reset(&t->backoff);
+	wait_for_token(t);
+}
+
+/* --- the socket ----------------------------------------------------------- */
+
+static void
+on_open(void *arg)
+{
+	struct tunnel *t = arg;
+
+	metrics_add(t->params.metrics, METRICS_CONNECTS, 1);
+	t->state = PROTO_TUNNEL_JOINING;
+	channel_open(t->channel, t->path_id);
+}
+
+static void
+on_message(uint8_t *data, size_t len, void *arg)
+{
+	struct tunnel *t = arg;
+
+	channel_message(t->channel, data, len);
+}
+
+static void
+on_gone(const struct plugboard_end *end, void *arg)
+{
+	struct tunnel *t = arg;
+
+	channel_closed(t->channel);
+	if (t->left) {
+		timer_set_ms(t->close, 0);
+		return;
+	}
+	if (end->reason == PROTO_REASON_FORBIDDEN)
+		t->params.ops->on_token_refused(end->detail, t->params.arg);
+	again(t, end);
+}
+
+static void
+on_discard(size_t len, const char *why, void *arg)
+{
+	struct tunnel *t = arg;
+
+	metrics_add(t->params.metrics, METRICS_MESSAGES_DROPPED, 1);
+	log_warnx("a message of %zu bytes from plugboard was discarded: %s",
+	    len, why);
+}
+
+static const struct plugboard_ops plugboard_ops = {
+    on_open,
+    on_message,
+    on_gone,
+    on_discard,
+};
+
+/* --- the channel ---------------------------------------------------------- */
+
+static void
+send_refresh(struct tunnel *t)
+{
+	if (t->want_refresh && channel_refresh(t->channel))
+		t->want_refresh = false;
+}
+
+static void
+on_joined(void *arg)
+{
+	struct tunnel *t = arg;
+
+	t->state = PROTO_TUNNEL_JOINED;
+	log_info("joined %s at %s", channel_topic(t->channel),
+	    conf_text(t->params.conf, CONF_PLUGBOARD_URL));
+	t->params.ops->on_joined(t->params.arg);
+	send_refresh(t);
+}
+
+static void
+on_lost(void *arg)
+{
+	struct tunnel *t = arg;
+
+	if (t->state == PROTO_TUNNEL_JOINED)
+		t->state = PROTO_TUNNEL_JOINING;
+	t->params.ops->on_lost(t->params.arg);
+}
+
+/* The socket is of no use: end it ourselves, so that no report of its end
+ * follows. */
+static void
+abandon(struct tunnel *t, enum proto_reason reason, const char *text)
+{
+	struct plugboard_end end = {
+	    .reason = reason,
+	    .retry_after_s = -1,
+	    .text = text,
+	};
+
+	plugboard_drop(t->plugboard);
+	if (t->left)
+		timer_set_ms(t->close, 0);
+	else
+		again(t, &end);
+}
+
+static void
+on_refused(const char *reason, void *arg)
+{
+	struct tunnel *t = arg;
+
+	if (strcmp(reason, "path_id_mismatch") == 0)
+		t->params.ops->on_token_refused(0, t->params.arg);
+	abandon(t, PROTO_REASON_JOIN_REFUSED, reason);
+}
+
+static void
+on_dead(enum proto_reason reason, const char *text, void *arg)
+{
+	abandon(arg, reason, text);
+}
+
+static void
+on_stable(void *arg)
+{
+	struct tunnel *t = arg;
+
+	backoff_reset(&t->backoff);
+	t->failures = 0;
+}
+
+static void
+on_refresh(enum proto_refresh outcome, const char *token, void *arg)
+{
+	struct tunnel *t = arg;
+
+	t->params.ops->on_refresh(outcome, token, t->params.arg);
+}
+
+static void
+on_left(void *arg)
+{
+	struct tunnel *t = arg;
+
+	plugboard_close(t->plugboard, 1000, "telephone leaves");
+	timer_set_ms(t->close, CLOSE_TIMEOUT_MS);
+}
+
+static const struct channel_ops channel_ops = {
+    on_joined,
+    on_lost,
+    on_refused,
+    on_dead,
+    on_stable,
+    on_refresh,
+    on_left,
+};
+
+void
+tunnel_refresh(struct tunnel *t)
+{
+	t->want_refresh = true;
+	send_refresh(t);
+}
+
+/* --- leaving -------------------------------------------------------------- */
+
+static void
+on_closed(evutil_socket_t fd, short what, void *arg)
+{
+	struct tunnel *t = arg;
+
+	(void)fd;
+	(void)what;
+	plugboard_drop(t->plugboard);
+	channel_closed(t->channel);
+	t->params.ops->on_left(t->params.arg);
+}
+
+void
+tunnel_leave(struct tunnel *t)
+{
+	if (t->left)
+		return;
+	t->left = true;
+	timer_stop(t->retry);
+	if (channel_is_joined(t->channel)) {
+		t->state = PROTO_TUNNEL_DRAINING;
+		channel_leave(t->channel);
+		return;
+	}
+	plugboard_drop(t->plugboard);
+	timer_set_ms(t->close, 0);
+}
+
+/* --- life and questions --------------------------------------------------- */
+
+struct channel *
+tunnel_channel(struct tunnel *t)
+{
+	return t->channel;
+}
+
+struct plugboard *
+tunnel_plugboard(struct tunnel *t)
+{
+	return t->plugboard;
+}
+
+void
+tunnel_status(const struct tunnel *t, struct proto_worker_status *s)
+{
+	s->tunnel = t->state;
+	s->last_reason = t->last_reason;
+	s->last_detail = t->last_detail;
+	s->joined_ms = channel_joined_ms(t->channel);
+	s->heartbeat_ms = channel_heartbeat_ms(t->channel);
+	s->retry_ms = -1;
+	if (t->state == PROTO_TUNNEL_WAITING) {
+		s->retry_ms = t->retry_at_ms - util_mono_ms();
+		if (s->retry_ms < 0)
+			s->retry_ms = 0;
+	}
+	s->reconnects =
+	    (uint64_t)metrics_get(t->params.metrics, METRICS_RECONNECTS);
+	s->rejoins = (uint64_t)metrics_get(t->params.metrics, METRICS_REJOINS);
+}
+
+static struct plugboard *
+make_plugboard(struct tunnel *t)
+{
+	const struct conf *conf = t->params.conf;
+	struct plugboard_params params = {
+	    .loop = t->params.loop,
+	    .resolve = t->params.resolve,
+	    .tls = t->params.tls,
+	    .connect_timeout_ms = conf_num(conf, CONF_CONNECT_TIMEOUT),
+	    .message_max = (size_t)conf_num(conf, CONF_MAX_REQUEST_SIZE),
+	    .ops = &plugboard_ops,
+	    .arg = t,
+	};
+
+	if (url_parse(&params.url, conf_text(conf, CONF_PLUGBOARD_URL)) != NULL)
+		return NULL; /* conf.c has accepted it: cannot be */
+	return plugboard_create(&params);
+}
+
+static struct channel *
+make_channel(struct tunnel *t)
+{
+	const struct conf *conf = t->params.conf;
+	struct channel_params params = {
+	    .base = loop_base(t->params.loop),
+	    .plugboard = t->plugboard,
+	    .metrics = t->params.metrics,
+	    .heartbeat_interval_ms = conf_num(conf, CONF_HEARTBEAT_INTERVAL),
+	    .heartbeat_timeout_ms = conf_num(conf, CONF_HEARTBEAT_TIMEOUT),
+	    .reply_timeout_ms = conf_num(conf, CONF_CONNECT_TIMEOUT),
+	    .events = t->params.events,
+	    .event_count = t->params.event_count,
+	    .ops = &channel_ops,
+	    .arg = t,
+	};
+
+	return channel_create(&params);
+}
+
+struct tunnel *
+tunnel_create(const struct tunnel_params *params)
+{
+	struct tunnel *t = calloc(1, sizeof(*t));
+	struct event_base *base = loop_base(params->loop);
+
+	if (t == NULL)
+		return NULL;
+	t->params = *params;
+	t->retry = timer_create_ms(base, on_retry, t);
+	t->close = timer_create_ms(base, on_closed, t);
+	t->plugboard = make_plugboard(t);
+	if (t->plugboard != NULL)
+		t->channel = make_channel(t);
+	if (t->channel == NULL) {
+		tunnel_free(t);
+		return NULL;
+	}
+	t->backoff.initial_ms = conf_num(params->conf, CONF_INITIAL_BACKOFF);
+	t->backoff.max_ms = conf_num(params->conf, CONF_MAX_BACKOFF);
+	return t;
+}
+
+void
+tunnel_free(struct tunnel *t)
+{
+	if (t == NULL)
+		return;
+	plugboard_free(t->plugboard);
+	channel_free(t->channel);
+	timer_clear(&t->retry);
+	timer_clear(&t->close);
+	free(t);
+}
