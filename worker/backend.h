@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * HTTP to the application (RFC 9110, 9112): libcurl's multi interface in
+ * libevent. The only file that knows libcurl. Nothing is followed, decoded,
+ * normalised, replayed or added; what goes out was checked by head.h.
+ */
+#ifndef WORKER_BACKEND_H
+#define WORKER_BACKEND_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct backend;
+struct backend_call;
+struct event_base;
+struct resolve;
+struct tls;
+
+/* How a call ended. The names are the codes that go out to the client. */
+enum backend_error {
+	BACKEND_OK,
+	BACKEND_RESOLVE,     /* BACKEND_HOST has no address */
+	BACKEND_UNREACHABLE, /* refused, no route */
+	BACKEND_TIMEOUT,     /* REQUEST_TIMEOUT or CONNECT_TIMEOUT */
+	BACKEND_TLS,
+	BACKEND_CUT,	   /* ended before its answer was complete */
+	BACKEND_MALFORMED, /* no HTTP, or HTTP that may not be passed on */
+	BACKEND_ABORTED,   /* a callback said so */
+	BACKEND_MEMORY,
+	BACKEND_ERRORS
+};
+/* "backend_unreachable" and a sentence without an address. */
+const char *backend_error_code(enum backend_error);
+const char *backend_error_text(enum backend_error);
+
+struct backend_ops {
+	/* A final answer begins; anything before it was informational. */
+	int (*on_status)(int status, void *arg);
+	/* One field line, as received, with its line end. */
+	int (*on_field)(const char *line, size_t len, void *arg);
+	/* Bytes of the body, without transfer coding. Each of the three: 0,
+	 * or -1 to abort the call. */
+	int (*on_body)(const void *data, size_t len, void *arg);
+	/* Called once and last; the call is gone. detail is for the log, "" or
+	 * libcurl's own words. Never from inside backend_start. */
+	void (*on_done)(enum backend_error, const char *detail, void *arg);
+};
+
+struct backend_params {
+	struct event_base *base;
+	struct resolve *resolve;
+	struct tls *tls;
+	const char *scheme; /* "http" or "https" */
+	const char *host;   /* a name or literal, without brackets */
+	uint16_t port;
+	int64_t connect_timeout_ms;
+	int64_t request_timeout_ms;
+};
+
+struct backend_field {
+	const char *name, *value;
+};
+
+struct backend_request {
+	const char *method; /* a token, checked */
+	const char *target; /* origin-form (RFC 9112 §3.2.1), checked */
+	const struct backend_field *fields; /* checked; borrowed */
+	size_t field_count;
+	const uint8_t *body; /* must live until the call is gone */
+	size_t body_len;
+	int send_length; /* Content-Length even when the body is empty */
+};
+
+/* NULL when out of memory. */
+struct backend *backend_create(const struct backend_params *);
+/* Cancels all calls. */
+void backend_free(struct backend *);
+
+/* NULL when out of memory, and then no callback comes. */
+struct backend_call *backend_start(struct backend *,
+    const struct backend_request *, const struct backend_ops *, void *arg);
+
+/* Ends a call; no callback comes after. NULL is fine. */
+void backend_cancel(struct backend_call *);
+
+#endif
