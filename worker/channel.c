@@ -72,11 +72,12 @@ static int
 send_event(
     struct channel *c, const char *ref, const char *event, const char *payload)
 {
+	struct phx_names names = {c->join_ref, ref, c->topic, event};
 	struct buf b;
 	int result = -1;
 
 	buf_init(&b, CONTROL_MESSAGE_MAX + strlen(payload));
-	if (phx_put_msg(&b, c->join_ref, ref, c->topic, event, payload) == 0)
+	if (phx_put_msg(&b, &names, payload) == 0)
 		result = plugboard_send_text(
 		    c->params.plugboard, b.data, b.len, true);
 	buf_clear(&b);

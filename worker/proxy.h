@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The life of each proxy_req (PROTOCOL.md §3 and §4): parsed, checked, sent to
+ * the backend, and answered on the join that it came from, by exactly one
+ * proxy_res. A request whose join is over is ended and counted as lost.
+ */
+#ifndef WORKER_PROXY_H
+#define WORKER_PROXY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct backend;
+struct metrics;
+struct proxy;
+struct tunnel;
+
+struct proxy_params {
+	struct backend *backend;
+	struct metrics *metrics;
+	size_t response_max; /* bytes of a body */
+	size_t chunk_max;    /* input bytes of one chunk */
+	unsigned inflight_max;
+	/* Called each time the last request in flight has ended. */
+	void (*on_idle)(void *arg);
+	void *arg;
+};
+
+/* NULL when out of memory. */
+struct proxy *proxy_create(const struct proxy_params *);
+void proxy_free(struct proxy *);
+
+/* One request; the payload may be changed and is copied where needed. */
+void
+proxy_request(struct proxy *, struct tunnel *, uint8_t *payload, size_t len);
+
+/* The tunnel's join is over: ends all that came from it. */
+void proxy_lost(struct proxy *, const struct tunnel *);
+
+/* Requests not yet wholly answered; answered by an error of ours; all. */
+size_t proxy_in_flight(const struct proxy *);
+uint64_t proxy_failures(const struct proxy *);
+uint64_t proxy_count(const struct proxy *);
+
+#endif

@@ -1,0 +1,413 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * prefix → body → suffix. The body goes through a window of its bytes, and
+ * comes out as a plain string (short text), string chunks (long text, cut at
+ * character edges), or iodata chunks (anything else). A message of chunks
+ * carries an exact Content-Length, since Plugboard then uses it as it is.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "buf.h"
+#include "json.h"
+#include "phx.h"
+#include "response.h"
+#include "utf8.h"
+
+#define WINDOW_LEN (16 * 1024)
+/* The least room that every step makes progress in. */
+#define STEP_LEN 32
+/* A string in an array costs three bytes more than what it says; a byte as a
+ * number costs 3.6. Shorter runs would only make the list longer. */
+#define RUN_MIN 8
+#define PREFIX_MAX (2 * 1024 * 1024)
+
+enum mode {
+	MODE_PLAIN,
+	MODE_TEXT_CHUNKS,
+	MODE_BINARY
+};
+enum stage {
+	STAGE_PREFIX,
+	STAGE_BODY,
+	STAGE_SUFFIX,
+	STAGE_DONE
+};
+
+struct response {
+	enum mode mode;
+	enum stage stage;
+	struct buf prefix;
+	size_t sent; /* of the prefix */
+	struct body *body;
+	size_t offset; /* body bytes that went into the window */
+	size_t chunk_max;
+	size_t chunk_left; /* body bytes that still go into this chunk */
+	bool in_chunk;
+	bool first; /* element of this array */
+	size_t at, len;
+	uint8_t window[WINDOW_LEN];
+	uint8_t staged[STEP_LEN]; /* for a reader with less room than that */
+	size_t staged_at, staged_len;
+};
+
+/* --- the prefix ----------------------------------------------------------- */
+
+static void
+put_field(struct buf *b, const char *name, const char *value, bool first)
+{
+	if (!first)
+		(void)buf_putc(b, ',');
+	(void)json_put_str(b, name, strlen(name));
+	(void)buf_putc(b, ':');
+	(void)json_put_str(b, value, strlen(value));
+}
+
+static void
+put_fields(struct response *r, const struct head *head, size_t len)
+{
+	struct buf *b = &r->prefix;
+	char length[24];
+	size_t i, count = head == NULL ? 0 : head_count(head);
+
+	(void)buf_puts(b, "\"headers\":{");
+	for (i = 0; i < count; i++) {
+		const struct head_field *f = head_field(head, i);
+
+		put_field(b, f->name, f->value, i == 0);
+	}
+	if (r->mode != MODE_PLAIN) {
+		(void)snprintf(length, sizeof(length), "%zu", len);
+		put_field(b, "content-length", length, count == 0);
+	}
+	(void)buf_puts(b, "},");
+}
+
+static int
+put_prefix(struct response *r, const struct response_params *p)
+{
+	struct phx_names names = {p->join_ref, p->ref, p->topic, "proxy_res"};
+	struct buf *b = &r->prefix;
+
+	(void)phx_put_head(b, &names);
+	(void)buf_puts(b, "{\"request_id\":");
+	(void)json_put_str(b, p->request_id, strlen(p->request_id));
+	(void)buf_printf(b, ",\"status\":%d,", p->status);
+	put_fields(r, p->head, r->body == NULL ? 0 : body_len(r->body));
+	(void)buf_puts(b,
+	    r->mode == MODE_PLAIN
+		? "\"chunked\":false,\"body\":\""
+		: "\"body\":\"\",\"chunked\":true,\"chunks\":[");
+	return b->failed ? -1 : 0;
+}
+
+/* --- the body ------------------------------------------------------------- */
+
+/* Bytes not yet encoded, at least want of them unless the body ends. */
+static size_t
+fill_window(struct response *r, size_t want)
+{
+	size_t left = r->len - r->at;
+
+	if (left >= want || r->body == NULL)
+		return left;
+	memmove(r->window, r->window + r->at, left);
+	r->at = 0;
+	r->len = left +
+	    body_read(r->body, r->offset, r->window + left, WINDOW_LEN - left);
+	r->offset += r->len - left;
+	return r->len;
+}
+
+static bool
+is_body_over(struct response *r)
+{
+	return fill_window(r, 1) == 0;
+}
+
+/* Text that may be encoded now: whole characters of this chunk. */
+static size_t
+text_len(struct response *r)
+{
+	size_t len = fill_window(r, 4), max = len;
+
+	if (r->mode == MODE_TEXT_CHUNKS && max > r->chunk_left)
+		max = r->chunk_left;
+	if (max == len) /* the window may end inside a character */
+		return utf8_valid_len(r->window + r->at, len);
+	return utf8_cut(r->window + r->at, len, max);
+}
+
+static size_t
+put_text(struct response *r, uint8_t *out, size_t cap)
+{
+	size_t taken, n;
+
+	n = json_escape(r->window + r->at, text_len(r), &taken, out, cap);
+	r->at += taken;
+	if (r->mode == MODE_TEXT_CHUNKS)
+		r->chunk_left -= taken;
+	return n;
+}
+
+/* The run of bytes at p that goes into a string without any escape. */
+static size_t
+run_len(const uint8_t *p, size_t len)
+{
+	size_t n = 0;
+
+	while (n < len && p[n] >= 0x20 && p[n] != '"' && p[n] != '\\')
+		n++;
+	return utf8_valid_len(p, n);
+}
+
+/* One element of an array of bytes and strings. */
+static size_t
+put_element(struct response *r, uint8_t *out, size_t cap)
+{
+	size_t len = fill_window(r, STEP_LEN), n = 0, run;
+	const uint8_t *p = r->window + r->at;
+
+	if (len > r->chunk_left)
+		len = r->chunk_left;
+	if (!r->first)
+		out[n++] = ',';
+	r->first = false;
+	run = run_len(p, len < RUN_MIN ? len : RUN_MIN) >= RUN_MIN - 3
+	    ? run_len(p, len)
+	    : 0;
+	if (run >= RUN_MIN) {
+		run = utf8_cut(p, run, cap - n - 2);
+		out[n++] = '"';
+		memcpy(out + n, p, run);
+		n += run;
+		out[n++] = '"';
+	} else {
+		run = 1;
+		if (*p >= 100)
+			out[n++] = (uint8_t)('0' + *p / 100);
+		if (*p >= 10)
+			out[n++] = (uint8_t)('0' + *p / 10 % 10);
+		out[n++] = (uint8_t)('0' + *p % 10);
+	}
+	r->at += run;
+	r->chunk_left -= run;
+	return n;
+}
+
+static size_t
+open_chunk(struct response *r, uint8_t *out, bool comma)
+{
+	size_t n = 0;
+
+	if (comma)
+		out[n++] = ',';
+	out[n++] = r->mode == MODE_BINARY ? '[' : '"';
+	r->in_chunk = true;
+	r->first = true;
+	r->chunk_left = r->chunk_max;
+	return n;
+}
+
+static size_t
+close_chunk(struct response *r, uint8_t *out)
+{
+	out[0] = r->mode == MODE_BINARY ? ']' : '"';
+	r->in_chunk = false;
+	return 1;
+}
+
+/* True when this chunk takes no more. */
+static bool
+is_chunk_full(struct response *r)
+{
+	if (r->mode == MODE_BINARY)
+		return r->chunk_left == 0;
+	return text_len(r) == 0;
+}
+
+static size_t
+put_chunk(struct response *r, uint8_t *out, size_t cap)
+{
+	if (!r->in_chunk)
+		return open_chunk(
+		    r, out, r->offset > r->len - r->at || r->at > 0);
+	if (is_chunk_full(r))
+		return close_chunk(r, out);
+	if (r->mode == MODE_BINARY)
+		return put_element(r, out, cap);
+	return put_text(r, out, cap);
+}
+
+/* --- the message ---------------------------------------------------------- */
+
+static size_t
+step_prefix(struct response *r, uint8_t *out, size_t cap)
+{
+	size_t n = r->prefix.len - r->sent;
+
+	if (n > cap)
+		n = cap;
+	memcpy(out, r->prefix.data + r->sent, n);
+	r->sent += n;
+	if (r->sent == r->prefix.len) {
+		buf_clear(&r->prefix);
+		r->stage = STAGE_BODY;
+	}
+	return n;
+}
+
+static size_t
+step_body(struct response *r, uint8_t *out, size_t cap)
+{
+	if (is_body_over(r)) {
+		r->stage = STAGE_SUFFIX;
+		return r->in_chunk ? close_chunk(r, out) : 0;
+	}
+	return r->mode == MODE_PLAIN ? put_text(r, out, cap)
+				     : put_chunk(r, out, cap);
+}
+
+static size_t
+step_suffix(struct response *r, uint8_t *out, size_t cap)
+{
+	const char *suffix = r->mode == MODE_PLAIN ? "\"}]" : "]}]";
+
+	(void)cap; /* STEP_LEN at least */
+	memcpy(out, suffix, 3);
+	r->stage = STAGE_DONE;
+	return 3;
+}
+
+/* Fills as much of out as steps allow; cap is STEP_LEN at least. */
+static size_t
+produce(struct response *r, uint8_t *out, size_t cap)
+{
+	static size_t (*const steps[])(struct response *, uint8_t *, size_t) = {
+	    [STAGE_PREFIX] = step_prefix,
+	    [STAGE_BODY] = step_body,
+	    [STAGE_SUFFIX] = step_suffix,
+	};
+	size_t n = 0;
+
+	while (r->stage != STAGE_DONE && cap - n >= STEP_LEN)
+		n += steps[r->stage](r, out + n, cap - n);
+	return n;
+}
+
+size_t
+response_read(struct response *r, uint8_t *out, size_t cap, bool *done)
+{
+	size_t n = 0, len;
+
+	for (;;) {
+		len = r->staged_len - r->staged_at;
+		if (len > cap - n)
+			len = cap - n;
+		memcpy(out + n, r->staged + r->staged_at, len);
+		r->staged_at += len;
+		n += len;
+		if (n == cap || r->stage == STAGE_DONE)
+			break;
+		if (cap - n >= STEP_LEN) {
+			n += produce(r, out + n, cap - n);
+			continue;
+		}
+		r->staged_at = 0;
+		r->staged_len = produce(r, r->staged, STEP_LEN);
+	}
+	*done = r->stage == STAGE_DONE && r->staged_at == r->staged_len;
+	return n;
+}
+
+/* --- life ----------------------------------------------------------------- */
+
+void
+response_free(struct response *r)
+{
+	if (r == NULL)
+		return;
+	buf_clear(&r->prefix);
+	body_free(r->body);
+	free(r);
+}
+
+static enum mode
+mode_of(const struct response *r)
+{
+	if (r->body == NULL || body_len(r->body) == 0)
+		return MODE_PLAIN;
+	if (!body_is_text(r->body))
+		return MODE_BINARY;
+	return body_len(r->body) > r->chunk_max ? MODE_TEXT_CHUNKS : MODE_PLAIN;
+}
+
+struct response *
+response_create(const struct response_params *params)
+{
+	struct response *r = calloc(1, sizeof(*r));
+	struct body *body = params->body;
+
+	if (r == NULL || head_status_is_bodiless(params->status)) {
+		body_free(body);
+		body = NULL;
+	}
+	if (r == NULL)
+		return NULL;
+	r->body = body;
+	r->chunk_max = params->chunk_max;
+	r->mode = mode_of(r);
+	buf_init(&r->prefix, PREFIX_MAX);
+	if (put_prefix(r, params) == -1) {
+		response_free(r);
+		return NULL;
+	}
+	return r;
+}
+
+/* {"error":"code","reason":"…","request_id":"…"} */
+static struct body *
+error_body(const char *code, const char *reason, const char *id)
+{
+	struct body *body = body_create(4096);
+	struct buf b;
+
+	buf_init(&b, 4096);
+	(void)buf_puts(&b, "{");
+	put_field(&b, "error", code, true);
+	put_field(&b, "reason", reason, false);
+	put_field(&b, "request_id", id, false);
+	(void)buf_puts(&b, "}\n");
+	if (body != NULL &&
+	    (b.failed || body_append(body, b.data, b.len) == -1)) {
+		body_free(body);
+		body = NULL;
+	}
+	buf_clear(&b);
+	return body;
+}
+
+struct response *
+response_error(
+    const struct response_params *params, const char *code, const char *reason)
+{
+	static const char type[] = "content-type: application/json";
+	static const char cache[] = "cache-control: no-store";
+	struct response_params p = *params;
+	struct response *r = NULL;
+	struct head head;
+
+	head_init(&head, 4, 1024);
+	p.head = &head;
+	p.body = error_body(code, reason, params->request_id);
+	if (p.body != NULL &&
+	    head_response_add(&head, type, sizeof(type) - 1) == NULL &&
+	    head_response_add(&head, cache, sizeof(cache) - 1) == NULL)
+		r = response_create(&p);
+	else
+		body_free(p.body);
+	head_clear(&head);
+	return r;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One proxy_res message (PROTOCOL.md §4), encoded piece by piece from a body
+ * that is never turned into text as a whole: UTF-8 as strings, anything else
+ * as iodata, arrays of bytes and strings that Plugboard writes out octet for
+ * octet. Pure.
+ */
+#ifndef WORKER_RESPONSE_H
+#define WORKER_RESPONSE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "body.h"
+#include "head.h"
+
+struct response;
+
+struct response_params {
+	const char *join_ref, *ref, *topic;
+	const char *request_id;
+	int status;		 /* one that head_status_known accepts */
+	const struct head *head; /* finished; NULL: no fields */
+	struct body *body;	 /* taken over in any case; NULL: empty */
+	size_t chunk_max;	 /* body bytes of one chunk, at least 16 */
+};
+
+/* NULL when out of memory. */
+struct response *response_create(const struct response_params *);
+
+/* An answer of our own: a small JSON document with a stable code and a reason
+ * that names no address. head and body of params are not looked at. */
+struct response *response_error(
+    const struct response_params *, const char *code, const char *reason);
+
+void response_free(struct response *); /* NULL is fine */
+
+/* Writes the next bytes of the message, at most cap; *done with the last. */
+size_t response_read(struct response *, uint8_t *out, size_t cap, bool *done);
+
+#endif
