@@ -80,7 +80,8 @@ const char *proto_check(const struct ipc_frame *, enum proto_role from,
 
 /*
  * Encoders write to space (IPC_PAYLOAD_MAX bytes), return the length, or -1
- * when it does not fit. Decoders return 0, or -1 for a malformed payload.
+ * when it does not fit or the decoder would refuse it. Decoders return 0, or
+ * -1 for a malformed payload; the struct then holds nothing of use.
  */
 #define PROTO_BUILD_MAX 128
 int proto_put_hello(uint8_t *space, enum proto_role self);
@@ -112,7 +113,8 @@ enum proto_token_state {
 };
 const char *proto_token_state_name(enum proto_token_state);
 
-/* PROTO_TOKEN. Wipe it after use. */
+/* PROTO_TOKEN: with VALID and EXPIRED there is a token, with the others it is
+ * empty. Wipe it after use. */
 struct proto_token {
 	enum proto_token_state state;
 	int64_t exp_s; /* wall clock, seconds since 1970 */
