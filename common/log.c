@@ -54,6 +54,12 @@ log_set_level(enum log_level level)
 	log_level = level;
 }
 
+void
+log_set_format(enum log_format format)
+{
+	log_format = format;
+}
+
 enum log_level
 log_get_level(void)
 {

@@ -25,6 +25,7 @@ enum log_format {
 /* Names this process in each line; `proc` must outlive all logging. */
 void log_init(const char *proc, enum log_level, enum log_format);
 void log_set_level(enum log_level);
+void log_set_format(enum log_format);
 enum log_level log_get_level(void);
 
 #define LOG_PRINTF(f, a) __attribute__((format(printf, f, a)))

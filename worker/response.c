@@ -45,6 +45,7 @@ struct response {
 	size_t offset; /* body bytes that went into the window */
 	size_t chunk_max;
 	size_t chunk_left; /* body bytes that still go into this chunk */
+	bool begun;	   /* a chunk was opened before */
 	bool in_chunk;
 	bool first; /* element of this array */
 	size_t at, len;
@@ -198,12 +199,13 @@ put_element(struct response *r, uint8_t *out, size_t cap)
 }
 
 static size_t
-open_chunk(struct response *r, uint8_t *out, bool comma)
+open_chunk(struct response *r, uint8_t *out)
 {
 	size_t n = 0;
 
-	if (comma)
+	if (r->begun)
 		out[n++] = ',';
+	r->begun = true;
 	out[n++] = r->mode == MODE_BINARY ? '[' : '"';
 	r->in_chunk = true;
 	r->first = true;
@@ -232,8 +234,7 @@ static size_t
 put_chunk(struct response *r, uint8_t *out, size_t cap)
 {
 	if (!r->in_chunk)
-		return open_chunk(
-		    r, out, r->offset > r->len - r->at || r->at > 0);
+		return open_chunk(r, out);
 	if (is_chunk_full(r))
 		return close_chunk(r, out);
 	if (r->mode == MODE_BINARY)

@@ -1,0 +1,683 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Birth: HELLO → CONF…, FD… → CONF_END: apply → CONF_ACK → drop → helper →
+ * sandbox → READY → the tunnel starts. Death: STOP: drain → leave → exit;
+ * EOF on the channel: exit at once.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "backend.h"
+#include "channel.h"
+#include "conf.h"
+#include "dispatch.h"
+#include "health.h"
+#include "log.h"
+#include "lookup.h"
+#include "loop.h"
+#include "metrics.h"
+#include "peer.h"
+#include "priv.h"
+#include "proxy.h"
+#include "resolve.h"
+#include "sandbox.h"
+#include "timer.h"
+#include "tls.h"
+#include "tunnel.h"
+#include "url.h"
+#include "util.h"
+#include "wsproxy.h"
+
+#define EVENTS 3
+
+struct dispatch {
+	struct dispatch_params params;
+	struct peer *supervisor;
+	struct peer *tokend; /* NULL while it is being restarted */
+	struct conf conf;
+	struct metrics metrics;
+	int listener;
+	pid_t parent;
+	struct resolve *resolve;
+	struct backend *backend;
+	struct proxy *proxy;
+	struct tunnel *tunnel;
+	struct health *health;
+	struct channel_event events[EVENTS];
+	bool want_token;	/* the tunnel asked for one */
+	uint32_t last_id;	/* of our questions to tokend */
+	uint32_t token_id;	/* the one under way, 0: none */
+	uint32_t refresh_id;	/* tokend's, 0: none under way */
+	char jti[PROTO_ID_MAX]; /* of the token given to the tunnel */
+	bool draining, leaving;
+	struct event *drain; /* bound on it */
+	int exit_code;
+};
+
+static void
+leave(struct dispatch *d, int code)
+{
+	d->exit_code = code;
+	loop_stop(d->params.loop);
+}
+
+/* --- tokend --------------------------------------------------------------- */
+
+static void
+ask_token(struct dispatch *d)
+{
+	if (!d->want_token || d->tokend == NULL || d->token_id != 0 ||
+	    peer_state(d->tokend) != PROTO_RUNNING)
+		return;
+	d->token_id = ++d->last_id;
+	peer_send_empty(d->tokend, PROTO_TOKEN_GET, d->token_id);
+}
+
+static void
+take_token(struct dispatch *d, const struct proto_token *token)
+{
+	d->token_id = 0;
+	metrics_set(&d->metrics, METRICS_TOKEN_EXPIRY, token->exp_s);
+	if (token->state == PROTO_TOKEN_NONE) {
+		log_warnx("there is no token: set TELEPHONE_TOKEN and reload");
+		return; /* want_token stays: the next one is for us */
+	}
+	if (token->state == PROTO_TOKEN_REFUSED_ALL)
+		log_warnx("plugboard refused every token: give a new one in "
+			  "TELEPHONE_TOKEN and reload; trying the best one "
+			  "again, slowly");
+	d->want_token = false;
+	(void)util_strlcpy(d->jti, token->jti, sizeof(d->jti));
+	tunnel_token(d->tunnel, token);
+}
+
+static void
+on_token(struct dispatch *d, struct ipc_frame *frame)
+{
+	struct proto_token token;
+
+	if (proto_get_token(frame, &token) == -1)
+		fatalx("tokend sent a malformed TOKEN");
+	if (frame->id != 0 && frame->id == d->token_id)
+		take_token(d, &token);
+	else if (frame->id == 0) {
+		metrics_set(&d->metrics, METRICS_TOKEN_EXPIRY, token.exp_s);
+		tunnel_token_news(d->tunnel);
+		ask_token(d);
+	}
+	explicit_bzero(&token, sizeof(token));
+}
+
+static void
+on_refresh_due(struct dispatch *d, struct ipc_frame *frame)
+{
+	d->refresh_id = frame->id;
+	tunnel_refresh(d->tunnel);
+}
+
+static void
+on_token_result(struct dispatch *d, struct ipc_frame *frame)
+{
+	uint8_t kept;
+
+	if (proto_get_u8(frame, &kept) == -1 || kept > 1)
+		fatalx("tokend sent a malformed TOKEN_RESULT");
+	metrics_add(&d->metrics,
+	    kept == 1 ? METRICS_REFRESHES : METRICS_REFRESHES_FAILED, 1);
+}
+
+static void
+on_tokend_hello(struct dispatch *d, struct ipc_frame *frame)
+{
+	char build[PROTO_BUILD_MAX];
+	enum proto_role role;
+
+	if (proto_get_hello(frame, &role, build) == -1 ||
+	    role != PROTO_TOKEND || strcmp(build, proto_build()) != 0)
+		fatalx("tokend is not of this build");
+	peer_set_state(d->tokend, PROTO_RUNNING);
+	ask_token(d);
+}
+
+static const struct {
+	enum proto_type type;
+	void (*handle)(struct dispatch *, struct ipc_frame *);
+} tokend_table[] = {
+    {PROTO_HELLO, on_tokend_hello},
+    {PROTO_TOKEN, on_token},
+    {PROTO_REFRESH_DUE, on_refresh_due},
+    {PROTO_TOKEN_RESULT, on_token_result},
+};
+
+static void
+on_tokend_frame(struct peer *peer, struct ipc_frame *frame, void *arg)
+{
+	size_t i;
+
+	(void)peer;
+	for (i = 0; i < UTIL_COUNT(tokend_table); i++)
+		if (tokend_table[i].type == frame->type)
+			tokend_table[i].handle(arg, frame);
+}
+
+/* It is restarted by the supervisor, who sends a new pair; until then the
+ * tunnel goes on with what it has. */
+static void
+on_tokend_end(struct peer *peer, enum peer_end end, void *arg)
+{
+	struct dispatch *d = arg;
+
+	if (end == PEER_BREACH)
+		fatalx("tokend broke the protocol");
+	if (!d->draining)
+		log_warnx("tokend is gone: waiting for its successor");
+	peer_free(peer);
+	d->tokend = NULL;
+	d->token_id = 0;
+	d->refresh_id = 0;
+}
+
+static const struct peer_ops tokend_ops = {on_tokend_frame, on_tokend_end};
+
+static void
+set_tokend(struct dispatch *d, int fd)
+{
+	uint8_t space[IPC_PAYLOAD_MAX];
+	struct peer_params params = {
+	    .base = loop_base(d->params.loop),
+	    .fd = fd,
+	    .self = PROTO_WORKER,
+	    .other = PROTO_TOKEND,
+	    .ops = &tokend_ops,
+	    .arg = d,
+	};
+
+	peer_free(d->tokend);
+	d->token_id = 0;
+	d->refresh_id = 0;
+	d->tokend = peer_create(&params);
+	peer_send_put(d->tokend, PROTO_HELLO, 0, space,
+	    proto_put_hello(space, PROTO_WORKER));
+}
+
+/* --- the tunnel ----------------------------------------------------------- */
+
+static void
+on_need_token(void *arg)
+{
+	struct dispatch *d = arg;
+
+	d->want_token = true;
+	ask_token(d);
+}
+
+static void
+on_token_refused(uint16_t status, void *arg)
+{
+	struct dispatch *d = arg;
+	struct proto_refused refused = {.status = status};
+	uint8_t space[IPC_PAYLOAD_MAX];
+
+	if (d->tokend == NULL || peer_state(d->tokend) != PROTO_RUNNING)
+		return;
+	(void)util_strlcpy(refused.jti, d->jti, sizeof(refused.jti));
+	peer_send_put(d->tokend, PROTO_TOKEN_REFUSED, 0, space,
+	    proto_put_refused(space, &refused));
+}
+
+static void
+on_joined(void *arg)
+{
+	struct dispatch *d = arg;
+
+	peer_send_empty(d->supervisor, PROTO_JOINED, 0);
+}
+
+static void
+on_lost(void *arg)
+{
+	struct dispatch *d = arg;
+
+	proxy_lost(d->proxy, d->tunnel);
+}
+
+static void
+on_refresh(enum proto_refresh outcome, const char *token, void *arg)
+{
+	struct dispatch *d = arg;
+	struct proto_put put = {.outcome = outcome};
+	uint8_t space[IPC_PAYLOAD_MAX];
+
+	if (d->tokend == NULL || d->refresh_id == 0) {
+		log_warnx("a refreshed token came when nobody waited for it");
+		return;
+	}
+	if (token != NULL)
+		(void)util_strlcpy(put.token, token, sizeof(put.token));
+	peer_send_put(d->tokend, PROTO_TOKEN_PUT, d->refresh_id, space,
+	    proto_put_put(space, &put));
+	d->refresh_id = 0;
+	explicit_bzero(&put, sizeof(put));
+	explicit_bzero(space, sizeof(space));
+}
+
+static void
+on_left(void *arg)
+{
+	leave(arg, EX_OK);
+}
+
+static void
+on_given_up(void *arg)
+{
+	log_warnx("giving up: MAX_RETRIES attempts in a row have failed");
+	leave(arg, EX_UNAVAILABLE);
+}
+
+static const struct tunnel_ops tunnel_ops = {
+    .on_need_token = on_need_token,
+    .on_token_refused = on_token_refused,
+    .on_joined = on_joined,
+    .on_lost = on_lost,
+    .on_refresh = on_refresh,
+    .on_left = on_left,
+    .on_given_up = on_given_up,
+};
+
+static void
+on_proxy_req(uint8_t *payload, size_t len, void *arg)
+{
+	struct dispatch *d = arg;
+
+	proxy_request(d->proxy, d->tunnel, payload, len);
+}
+
+static void
+on_ws_check(uint8_t *payload, size_t len, void *arg)
+{
+	struct dispatch *d = arg;
+
+	wsproxy_check(tunnel_channel(d->tunnel), payload, len);
+}
+
+static void
+on_ws_connect(uint8_t *payload, size_t len, void *arg)
+{
+	struct dispatch *d = arg;
+
+	wsproxy_connect(tunnel_channel(d->tunnel), payload, len);
+}
+
+/* --- drain ---------------------------------------------------------------- */
+
+static void
+leave_tunnel(struct dispatch *d)
+{
+	if (d->leaving)
+		return;
+	d->leaving = true;
+	timer_stop(d->drain);
+	tunnel_leave(d->tunnel);
+}
+
+static void
+on_idle(void *arg)
+{
+	struct dispatch *d = arg;
+
+	if (d->draining)
+		leave_tunnel(d);
+}
+
+static void
+on_drain_over(evutil_socket_t fd, short what, void *arg)
+{
+	struct dispatch *d = arg;
+
+	(void)fd;
+	(void)what;
+	log_warnx("SHUTDOWN_TIMEOUT is over: leaving with %zu requests "
+		  "unanswered",
+	    proxy_in_flight(d->proxy));
+	leave_tunnel(d);
+}
+
+static void
+on_stop(struct dispatch *d, struct ipc_frame *frame)
+{
+	(void)frame;
+	if (d->draining)
+		return;
+	if (d->tunnel == NULL) { /* not yet born */
+		leave(d, EX_OK);
+		return;
+	}
+	d->draining = true;
+	health_free(d->health);
+	d->health = NULL;
+	log_info("draining: %zu requests in flight", proxy_in_flight(d->proxy));
+	timer_set_ms(d->drain, conf_num(&d->conf, CONF_SHUTDOWN_TIMEOUT));
+	if (proxy_in_flight(d->proxy) == 0)
+		leave_tunnel(d);
+}
+
+/* --- birth ---------------------------------------------------------------- */
+
+static void
+on_helper_lost(void *arg)
+{
+	(void)arg;
+	log_exit(EX_SOFTWARE, "the look-up helper died");
+}
+
+static void
+on_conf(struct dispatch *d, struct ipc_frame *frame)
+{
+	if (conf_get(frame, &d->conf, CONF_TO_WORKER) == -1)
+		fatalx("the supervisor sent a malformed CONF");
+}
+
+static void
+on_fd(struct dispatch *d, struct ipc_frame *frame)
+{
+	uint8_t kind;
+
+	if (proto_get_u8(frame, &kind) == -1)
+		fatalx("the supervisor sent a malformed FD");
+	if (kind == PROTO_FD_LISTENER && d->listener == -1)
+		d->listener = frame->fd;
+	else if (kind == PROTO_FD_PEER)
+		set_tokend(d, frame->fd);
+	else
+		fatalx("the supervisor sent a descriptor that is not for a "
+		       "worker");
+	frame->fd = -1;
+}
+
+/* The CA store is needed only where TLS is spoken. */
+static int
+load_tls(struct dispatch *d)
+{
+	const char *url = conf_text(&d->conf, CONF_PLUGBOARD_URL);
+	const char *scheme = conf_text(&d->conf, CONF_BACKEND_SCHEME);
+	const char *bundle;
+
+	if (strncmp(url, "wss:", 4) != 0 && strcmp(scheme, "https") != 0)
+		return EX_OK;
+	bundle = tls_load_system(d->params.tls);
+	if (bundle == NULL) {
+		log_warnx("no CA bundle can be read: install the package "
+			  "ca-certificates");
+		return EX_CONFIG;
+	}
+	log_debug("certificates are verified by %s", bundle);
+	return EX_OK;
+}
+
+static void
+drop(struct dispatch *d)
+{
+	struct priv_user user;
+	const char *name = conf_text(&d->conf, CONF_WORKER_USER);
+
+	if (priv_is_root()) {
+		if (priv_lookup(&user, name) == -1)
+			log_exit(EX_CONFIG, "there is no user %s", name);
+		priv_drop(&user);
+	}
+	priv_die_with_parent(d->parent);
+}
+
+static void
+make_resolve(struct dispatch *d)
+{
+	int fd = lookup_fork(d->params.argv0);
+
+	if (fd == -1)
+		fatal("the look-up helper cannot be started");
+	d->resolve =
+	    resolve_create(loop_base(d->params.loop), fd, on_helper_lost, d);
+}
+
+static void
+make_backend(struct dispatch *d)
+{
+	struct backend_params params = {
+	    .base = loop_base(d->params.loop),
+	    .resolve = d->resolve,
+	    .tls = d->params.tls,
+	    .scheme = conf_text(&d->conf, CONF_BACKEND_SCHEME),
+	    .host = conf_text(&d->conf, CONF_BACKEND_HOST),
+	    .port = (uint16_t)conf_num(&d->conf, CONF_BACKEND_PORT),
+	    .connect_timeout_ms = conf_num(&d->conf, CONF_CONNECT_TIMEOUT),
+	    .request_timeout_ms = conf_num(&d->conf, CONF_REQUEST_TIMEOUT),
+	};
+
+	d->backend = backend_create(&params);
+}
+
+static void
+make_proxy(struct dispatch *d)
+{
+	struct proxy_params params = {
+	    .backend = d->backend,
+	    .metrics = &d->metrics,
+	    .response_max = (size_t)conf_num(&d->conf, CONF_MAX_RESPONSE_SIZE),
+	    .chunk_max = (size_t)conf_num(&d->conf, CONF_CHUNK_SIZE),
+	    .inflight_max = (unsigned)conf_num(&d->conf, CONF_MAX_INFLIGHT),
+	    .on_idle = on_idle,
+	    .arg = d,
+	};
+
+	d->proxy = proxy_create(&params);
+}
+
+static void
+make_tunnel(struct dispatch *d)
+{
+	const struct channel_event events[EVENTS] = {
+	    {"proxy_req", on_proxy_req, d},
+	    {"ws_check", on_ws_check, d},
+	    {"ws_connect", on_ws_connect, d},
+	};
+	struct tunnel_params params = {
+	    .loop = d->params.loop,
+	    .resolve = d->resolve,
+	    .tls = d->params.tls,
+	    .metrics = &d->metrics,
+	    .conf = &d->conf,
+	    .events = d->events,
+	    .event_count = EVENTS,
+	    .ops = &tunnel_ops,
+	    .arg = d,
+	};
+
+	memcpy(d->events, events, sizeof(events));
+	d->tunnel = tunnel_create(&params);
+}
+
+/* Why requests are not served now, for /readyz. */
+static bool
+is_ready(const char **why, void *arg)
+{
+	struct dispatch *d = arg;
+	struct proto_worker_status s;
+
+	memset(&s, 0, sizeof(s));
+	tunnel_status(d->tunnel, &s);
+	*why = s.tunnel == PROTO_TUNNEL_NO_TOKEN ? "a token is awaited"
+						 : "the tunnel is not joined";
+	return s.tunnel == PROTO_TUNNEL_JOINED;
+}
+
+static void
+make_health(struct dispatch *d)
+{
+	struct health_params params = {
+	    .base = loop_base(d->params.loop),
+	    .fd = d->listener,
+	    .metrics = &d->metrics,
+	    .is_ready = is_ready,
+	    .arg = d,
+	};
+
+	if (d->listener == -1)
+		return;
+	d->listener = -1;
+	d->health = health_create(&params);
+	if (d->health == NULL)
+		fatalx("the health listener cannot be set up");
+}
+
+static void
+on_conf_end(struct dispatch *d, struct ipc_frame *frame)
+{
+	uint8_t space[IPC_PAYLOAD_MAX];
+	int code;
+
+	(void)frame;
+	log_set_level((enum log_level)conf_num(&d->conf, CONF_LOG_LEVEL));
+	log_set_format((enum log_format)conf_num(&d->conf, CONF_LOG_FORMAT));
+	code = load_tls(d);
+	peer_send_put(d->supervisor, PROTO_CONF_ACK, 0, space,
+	    proto_put_u8(space, (uint8_t)code));
+	if (code != EX_OK) {
+		peer_flush(d->supervisor);
+		leave(d, code);
+		return;
+	}
+	drop(d);
+	make_resolve(d);
+	make_backend(d);
+	make_proxy(d);
+	make_tunnel(d);
+	if (d->resolve == NULL || d->backend == NULL || d->proxy == NULL ||
+	    d->tunnel == NULL)
+		fatalx("out of memory");
+	make_health(d);
+	sandbox_enter();
+	peer_send_empty(d->supervisor, PROTO_READY, 0);
+	peer_set_state(d->supervisor, PROTO_RUNNING);
+	tunnel_start(d->tunnel);
+}
+
+/* --- the supervisor ------------------------------------------------------- */
+
+static void
+on_log_level(struct dispatch *d, struct ipc_frame *frame)
+{
+	uint8_t level;
+
+	(void)d;
+	if (proto_get_u8(frame, &level) == -1 || level > LOG_LEVEL_ERROR)
+		fatalx("the supervisor sent a malformed LOG_LEVEL");
+	log_set_level((enum log_level)level);
+}
+
+static void
+on_status(struct dispatch *d, struct ipc_frame *frame)
+{
+	struct proto_worker_status s;
+	uint8_t space[IPC_PAYLOAD_MAX];
+	const char *why;
+
+	memset(&s, 0, sizeof(s));
+	tunnel_status(d->tunnel, &s);
+	s.ready = is_ready(&why, d) && !d->draining;
+	s.draining = d->draining;
+	s.requests = proxy_count(d->proxy);
+	s.failures = proxy_failures(d->proxy);
+	s.in_flight = proxy_in_flight(d->proxy);
+	peer_send_put(d->supervisor, PROTO_WORKER_STATUS, frame->id, space,
+	    proto_put_worker_status(space, &s));
+}
+
+static const struct {
+	enum proto_type type;
+	void (*handle)(struct dispatch *, struct ipc_frame *);
+} supervisor_table[] = {
+    {PROTO_CONF, on_conf},
+    {PROTO_FD, on_fd},
+    {PROTO_CONF_END, on_conf_end},
+    {PROTO_STOP, on_stop},
+    {PROTO_LOG_LEVEL, on_log_level},
+    {PROTO_STATUS, on_status},
+};
+
+static void
+on_supervisor_frame(struct peer *peer, struct ipc_frame *frame, void *arg)
+{
+	size_t i;
+
+	(void)peer;
+	for (i = 0; i < UTIL_COUNT(supervisor_table); i++)
+		if (supervisor_table[i].type == frame->type)
+			supervisor_table[i].handle(arg, frame);
+}
+
+/* Without a supervisor there is nothing to live for. */
+static void
+on_supervisor_end(struct peer *peer, enum peer_end end, void *arg)
+{
+	(void)peer;
+	leave(arg, end == PEER_EOF ? EX_OK : EX_SOFTWARE);
+}
+
+static const struct peer_ops supervisor_ops = {
+    on_supervisor_frame, on_supervisor_end};
+
+struct dispatch *
+dispatch_create(const struct dispatch_params *params)
+{
+	struct dispatch *d = calloc(1, sizeof(*d));
+	struct peer_params peer = {
+	    .base = loop_base(params->loop),
+	    .fd = params->fd,
+	    .self = PROTO_WORKER,
+	    .other = PROTO_SUPERVISOR,
+	    .ops = &supervisor_ops,
+	};
+	uint8_t space[IPC_PAYLOAD_MAX];
+
+	if (d == NULL)
+		fatalx("out of memory");
+	d->params = *params;
+	d->listener = -1;
+	d->parent = getppid();
+	conf_init(&d->conf);
+	metrics_init(&d->metrics);
+	metrics_set(&d->metrics, METRICS_START_TIME, util_wall_ms() / 1000);
+	d->drain = timer_create_ms(peer.base, on_drain_over, d);
+	peer.arg = d;
+	d->supervisor = peer_create(&peer);
+	peer_send_put(d->supervisor, PROTO_HELLO, 0, space,
+	    proto_put_hello(space, PROTO_WORKER));
+	peer_set_state(d->supervisor, PROTO_SETUP);
+	return d;
+}
+
+void
+dispatch_free(struct dispatch *d)
+{
+	health_free(d->health);
+	tunnel_free(d->tunnel); /* ends the answers that it still holds */
+	proxy_free(d->proxy);
+	backend_free(d->backend);
+	resolve_free(d->resolve);
+	peer_free(d->tokend);
+	peer_free(d->supervisor);
+	timer_clear(&d->drain);
+	util_close(&d->listener);
+	conf_clear(&d->conf);
+	free(d);
+}
+
+int
+dispatch_exit_code(const struct dispatch *d)
+{
+	return d->exit_code;
+}
