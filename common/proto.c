@@ -1,223 +1,217 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The policy of proto.h: one row for each message, what it is called, who may
- * send it to whom, when, how large, and whether a descriptor comes along. The
- * payloads themselves are proto_code.c's.
+ * The policy: one row a message and direction. Whoever adds a message adds
+ * rows here; the tests walk the table. Encodings stand in proto_code.c.
  */
+#include <string.h>
+
 #include "proto.h"
 #include "util.h"
+#include "version.h"
 
-/* Roles as bits. */
-#define S (1U << PROTO_SUPERVISOR)
-#define W (1U << PROTO_WORKER)
-#define T (1U << PROTO_TOKEND)
-#define C (1U << PROTO_CTL)
+#define SUPERVISOR (1u << PROTO_SUPERVISOR)
+#define WORKER (1u << PROTO_WORKER)
+#define TOKEND (1u << PROTO_TOKEND)
+#define CTL (1u << PROTO_CTL)
+#define CHILD (WORKER | TOKEND)
+#define SETUP_RUNNING (PROTO_SETUP | PROTO_RUNNING)
 
-#define NEW PROTO_NEW
-#define SETUP PROTO_SETUP
-#define RUNNING PROTO_RUNNING
-
-/* An encoded string of a field with this many bytes, its NUL included. */
-#define STR_MIN 4
-#define STR_MAX(size) (4 + (size)-1)
-
-#define NO_FD false
-#define WITH_FD true
-
-struct route {
-	unsigned from, to; /* any of these to any of those */
-};
-
-struct policy {
-	const char *name;
-	struct route route[3];
+struct rule {
+	enum proto_type type;
+	unsigned from, to; /* roles */
 	unsigned states;
-	uint32_t min, max; /* payload length */
-	bool fd;	   /* exactly one descriptor, else none */
+	uint32_t min, max; /* of the payload */
+	bool fd;	   /* a descriptor comes with it, or none */
 };
 
-static const struct policy policies[PROTO_TYPES] = {
-    [PROTO_HELLO] = {"HELLO", {{W | T, S}, {W, T}, {T, W}}, NEW, 1 + STR_MIN,
-	1 + STR_MAX(PROTO_BUILD_MAX), NO_FD},
-    [PROTO_CONF] = {"CONF", {{S, W | T}}, SETUP | RUNNING, 1, IPC_PAYLOAD_MAX,
-	NO_FD},
-    [PROTO_FD] = {"FD", {{S, W | T}}, SETUP | RUNNING, 1, 1, WITH_FD},
-    [PROTO_CONF_END] = {"CONF_END", {{S, W | T}}, SETUP | RUNNING, 0, 0, NO_FD},
-    [PROTO_CONF_ACK] = {"CONF_ACK", {{W | T, S}}, SETUP | RUNNING, 1, 1, NO_FD},
-    [PROTO_READY] = {"READY", {{W | T, S}}, SETUP, 0, 0, NO_FD},
-    [PROTO_STOP] = {"STOP", {{S, W | T}}, SETUP | RUNNING, 0, 0, NO_FD},
-    [PROTO_LOG_LEVEL] = {"LOG_LEVEL", {{S, W | T}}, RUNNING, 1, 1, NO_FD},
-    [PROTO_STATUS] = {"STATUS", {{S, W | T}, {C, S}}, RUNNING, 0, 0, NO_FD},
-    [PROTO_WORKER_STATUS] = {"WORKER_STATUS", {{W, S}, {S, C}}, RUNNING, 70, 70,
-	NO_FD},
-    [PROTO_TOKEND_STATUS] = {"TOKEND_STATUS", {{T, S}, {S, C}}, RUNNING,
-	50 + 2 * STR_MIN, 50 + 2 * STR_MAX(PROTO_ID_MAX), NO_FD},
-    [PROTO_SUPERVISOR_STATUS] = {"SUPERVISOR_STATUS", {{S, C}}, RUNNING,
-	33 + 2 * STR_MIN, 33 + STR_MAX(64) + STR_MAX(1024), NO_FD},
-    [PROTO_JOINED] = {"JOINED", {{W, S}}, RUNNING, 0, 0, NO_FD},
-    [PROTO_TOKEN_GET] = {"TOKEN_GET", {{W, T}}, RUNNING, 0, 0, NO_FD},
-    [PROTO_TOKEN] = {"TOKEN", {{T, W}}, RUNNING, 9 + 3 * STR_MIN,
-	9 + 2 * STR_MAX(PROTO_ID_MAX) + STR_MAX(PROTO_TOKEN_MAX), NO_FD},
-    [PROTO_TOKEN_REFUSED] = {"TOKEN_REFUSED", {{W, T}}, RUNNING, 2 + STR_MIN,
-	2 + STR_MAX(PROTO_ID_MAX), NO_FD},
-    [PROTO_REFRESH_DUE] = {"REFRESH_DUE", {{T, W}}, RUNNING, 0, 0, NO_FD},
-    [PROTO_TOKEN_PUT] = {"TOKEN_PUT", {{W, T}}, RUNNING, 1 + STR_MIN,
-	1 + STR_MAX(PROTO_TOKEN_MAX), NO_FD},
-    [PROTO_TOKEN_RESULT] = {"TOKEN_RESULT", {{T, W}}, RUNNING, 1, 1, NO_FD},
-    [PROTO_RELOAD] = {"RELOAD", {{C, S}}, RUNNING, 0, 0, NO_FD},
-    [PROTO_VERSION] = {"VERSION", {{C, S}}, RUNNING, 0, 0, NO_FD},
-    [PROTO_TEXT] = {"TEXT", {{S, C}}, RUNNING, STR_MIN, STR_MAX(PROTO_TEXT_MAX),
-	NO_FD},
-    [PROTO_DONE] = {"DONE", {{S, C}}, RUNNING, 1, 1, NO_FD},
+#define ID_LEN (4 + PROTO_ID_MAX)
+
+static const struct rule rules[] = {
+    {PROTO_HELLO, CHILD, SUPERVISOR, PROTO_NEW, 5, 256, false},
+    {PROTO_HELLO, WORKER, TOKEND, PROTO_NEW, 5, 256, false},
+    {PROTO_HELLO, TOKEND, WORKER, PROTO_NEW, 5, 256, false},
+    {PROTO_CONF, SUPERVISOR, CHILD, SETUP_RUNNING, 5, 8192, false},
+    {PROTO_FD, SUPERVISOR, CHILD, SETUP_RUNNING, 1, 1, true},
+    {PROTO_CONF_END, SUPERVISOR, CHILD, SETUP_RUNNING, 0, 0, false},
+    {PROTO_CONF_ACK, CHILD, SUPERVISOR, SETUP_RUNNING, 1, 1, false},
+    {PROTO_READY, CHILD, SUPERVISOR, PROTO_SETUP, 0, 0, false},
+    {PROTO_STOP, SUPERVISOR, CHILD, SETUP_RUNNING, 0, 0, false},
+    {PROTO_LOG_LEVEL, SUPERVISOR, CHILD, PROTO_RUNNING, 1, 1, false},
+    {PROTO_STATUS, SUPERVISOR, CHILD, PROTO_RUNNING, 0, 0, false},
+    {PROTO_STATUS, CTL, SUPERVISOR, PROTO_RUNNING, 0, 0, false},
+    {PROTO_WORKER_STATUS, WORKER, SUPERVISOR, PROTO_RUNNING, 16, 256, false},
+    {PROTO_WORKER_STATUS, SUPERVISOR, CTL, PROTO_RUNNING, 16, 256, false},
+    {PROTO_TOKEND_STATUS, TOKEND, SUPERVISOR, PROTO_RUNNING, 16, 1024, false},
+    {PROTO_TOKEND_STATUS, SUPERVISOR, CTL, PROTO_RUNNING, 16, 1024, false},
+    {PROTO_SUPERVISOR_STATUS, SUPERVISOR, CTL, PROTO_RUNNING, 16, 2048, false},
+    {PROTO_JOINED, WORKER, SUPERVISOR, PROTO_RUNNING, 0, 0, false},
+    {PROTO_TOKEN_GET, WORKER, TOKEND, PROTO_RUNNING, 0, 0, false},
+    {PROTO_TOKEN, TOKEND, WORKER, PROTO_RUNNING, 16,
+	16 + 3 * ID_LEN + PROTO_TOKEN_MAX, false},
+    {PROTO_TOKEN_REFUSED, WORKER, TOKEND, PROTO_RUNNING, 6, 2 + ID_LEN, false},
+    {PROTO_REFRESH_DUE, TOKEND, WORKER, PROTO_RUNNING, 0, 0, false},
+    {PROTO_TOKEN_PUT, WORKER, TOKEND, PROTO_RUNNING, 5, 8 + PROTO_TOKEN_MAX,
+	false},
+    {PROTO_TOKEN_RESULT, TOKEND, WORKER, PROTO_RUNNING, 1, 1, false},
+    {PROTO_RELOAD, CTL, SUPERVISOR, PROTO_RUNNING, 0, 0, false},
+    {PROTO_VERSION, CTL, SUPERVISOR, PROTO_RUNNING, 0, 0, false},
+    {PROTO_TEXT, SUPERVISOR, CTL, PROTO_RUNNING, 4, 4 + PROTO_TEXT_MAX, false},
+    {PROTO_DONE, SUPERVISOR, CTL, PROTO_RUNNING, 1, 1, false},
 };
 
-static const char *const role_names[] = {
-    [PROTO_SUPERVISOR] = "supervisor",
-    [PROTO_WORKER] = "worker",
-    [PROTO_TOKEND] = "tokend",
-    [PROTO_CTL] = "telephonectl",
+static const char *const names[PROTO_TYPES] = {
+    [PROTO_HELLO] = "HELLO",
+    [PROTO_CONF] = "CONF",
+    [PROTO_FD] = "FD",
+    [PROTO_CONF_END] = "CONF_END",
+    [PROTO_CONF_ACK] = "CONF_ACK",
+    [PROTO_READY] = "READY",
+    [PROTO_STOP] = "STOP",
+    [PROTO_LOG_LEVEL] = "LOG_LEVEL",
+    [PROTO_STATUS] = "STATUS",
+    [PROTO_WORKER_STATUS] = "WORKER_STATUS",
+    [PROTO_TOKEND_STATUS] = "TOKEND_STATUS",
+    [PROTO_SUPERVISOR_STATUS] = "SUPERVISOR_STATUS",
+    [PROTO_JOINED] = "JOINED",
+    [PROTO_TOKEN_GET] = "TOKEN_GET",
+    [PROTO_TOKEN] = "TOKEN",
+    [PROTO_TOKEN_REFUSED] = "TOKEN_REFUSED",
+    [PROTO_REFRESH_DUE] = "REFRESH_DUE",
+    [PROTO_TOKEN_PUT] = "TOKEN_PUT",
+    [PROTO_TOKEN_RESULT] = "TOKEN_RESULT",
+    [PROTO_RELOAD] = "RELOAD",
+    [PROTO_VERSION] = "VERSION",
+    [PROTO_TEXT] = "TEXT",
+    [PROTO_DONE] = "DONE",
 };
-
-static const char *const token_state_names[PROTO_TOKEN_STATES] = {
-    [PROTO_TOKEN_NONE] = "none",
-    [PROTO_TOKEN_VALID] = "valid",
-    [PROTO_TOKEN_EXPIRED] = "expired",
-    [PROTO_TOKEN_REFUSED_ALL] = "refused",
-};
-
-static const char *const refresh_names[PROTO_REFRESHES] = {
-    [PROTO_REFRESH_OK] = "ok",
-    [PROTO_REFRESH_REFUSED] = "refused",
-    [PROTO_REFRESH_REVOKED] = "revoked",
-    [PROTO_REFRESH_TIMEOUT] = "timeout",
-    [PROTO_REFRESH_LOST] = "lost",
-};
-
-static const char *const tunnel_names[PROTO_TUNNELS] = {
-    [PROTO_TUNNEL_NO_TOKEN] = "no_token",
-    [PROTO_TUNNEL_WAITING] = "waiting",
-    [PROTO_TUNNEL_RESOLVING] = "resolving",
-    [PROTO_TUNNEL_CONNECTING] = "connecting",
-    [PROTO_TUNNEL_JOINING] = "joining",
-    [PROTO_TUNNEL_JOINED] = "joined",
-    [PROTO_TUNNEL_DRAINING] = "draining",
-};
-
-static const char *const reason_names[PROTO_REASONS] = {
-    [PROTO_REASON_NONE] = "none",
-    [PROTO_REASON_RESOLVE] = "resolve",
-    [PROTO_REASON_REFUSED] = "refused",
-    [PROTO_REASON_UNREACHABLE] = "unreachable",
-    [PROTO_REASON_TIMEOUT] = "timeout",
-    [PROTO_REASON_TLS] = "tls",
-    [PROTO_REASON_FORBIDDEN] = "forbidden",
-    [PROTO_REASON_HTTP_STATUS] = "http_status",
-    [PROTO_REASON_HANDSHAKE] = "handshake",
-    [PROTO_REASON_JOIN_REFUSED] = "join_refused",
-    [PROTO_REASON_JOIN_TIMEOUT] = "join_timeout",
-    [PROTO_REASON_HEARTBEAT] = "heartbeat",
-    [PROTO_REASON_CLOSED] = "closed",
-    [PROTO_REASON_EOF] = "eof",
-    [PROTO_REASON_PROTOCOL] = "protocol",
-    [PROTO_REASON_CHANNEL_CRASHES] = "channel_crashes",
-};
-
-static const char *const source_names[PROTO_SOURCES] = {
-    [PROTO_SOURCE_NONE] = "none",
-    [PROTO_SOURCE_STORE] = "store",
-    [PROTO_SOURCE_GIVEN] = "given",
-    [PROTO_SOURCE_REFRESH] = "refresh",
-};
-
-/* The name of a value that may be out of its list. */
-#define NAME(names, i) \
-	((size_t)(i) < UTIL_COUNT(names) ? (names)[(size_t)(i)] : "?")
-
-static const struct policy *
-find(uint16_t type)
-{
-	if (type >= PROTO_TYPES || policies[type].name == NULL)
-		return NULL;
-	return &policies[type];
-}
 
 const char *
 proto_name(uint16_t type)
 {
-	const struct policy *p = find(type);
-
-	return p == NULL ? "?" : p->name;
+	return type < PROTO_TYPES && names[type] != NULL ? names[type] : "?";
 }
 
 const char *
 proto_role_name(enum proto_role role)
 {
-	return NAME(role_names, role);
+	static const char *const roles[] = {
+	    [PROTO_SUPERVISOR] = "supervisor",
+	    [PROTO_WORKER] = "worker",
+	    [PROTO_TOKEND] = "tokend",
+	    [PROTO_CTL] = "telephonectl",
+	};
+
+	return role < UTIL_COUNT(roles) ? roles[role] : "?";
 }
+
+static const char *
+check_rule(
+    const struct rule *r, const struct ipc_frame *frame, enum proto_state state)
+{
+	if ((r->states & state) == 0)
+		return "not in this state";
+	if (frame->len < r->min)
+		return "too short";
+	if (frame->len > r->max)
+		return "too long";
+	if (r->fd && frame->fd == -1)
+		return "the descriptor is missing";
+	if (!r->fd && frame->fd != -1)
+		return "a descriptor that does not belong there";
+	return NULL;
+}
+
+const char *
+proto_check(const struct ipc_frame *frame, enum proto_role from,
+    enum proto_role to, enum proto_state state)
+{
+	size_t i;
+
+	if (frame->type == 0 || frame->type >= PROTO_TYPES)
+		return "unknown type";
+	if (frame->flags != 0)
+		return "flags that nobody defined";
+	for (i = 0; i < UTIL_COUNT(rules); i++) {
+		if (rules[i].type == frame->type &&
+		    (rules[i].from & 1u << from) != 0 &&
+		    (rules[i].to & 1u << to) != 0)
+			return check_rule(&rules[i], frame, state);
+	}
+	return "not from this sender";
+}
+
+const char *
+proto_build(void)
+{
+	static char build[PROTO_BUILD_MAX];
+
+	if (build[0] == '\0')
+		(void)util_fmt(build, sizeof(build), "%s ipc1", version);
+	return build;
+}
+
+/* --- names of what status reports ----------------------------------------- */
+
+#define NAME_OF(table, value) \
+	((size_t)(value) < UTIL_COUNT(table) ? table[value] : "?")
 
 const char *
 proto_token_state_name(enum proto_token_state state)
 {
-	return NAME(token_state_names, state);
+	static const char *const t[PROTO_TOKEN_STATES] = {
+	    "none", "valid", "expired", "refused"};
+
+	return NAME_OF(t, state);
 }
 
 const char *
 proto_refresh_name(enum proto_refresh outcome)
 {
-	return NAME(refresh_names, outcome);
+	static const char *const t[PROTO_REFRESHES] = {
+	    "ok", "refused", "revoked", "timeout", "lost"};
+
+	return NAME_OF(t, outcome);
 }
 
 const char *
 proto_tunnel_name(enum proto_tunnel tunnel)
 {
-	return NAME(tunnel_names, tunnel);
-}
+	static const char *const t[PROTO_TUNNELS] = {"no_token", "waiting",
+	    "resolving", "connecting", "joining", "joined", "draining"};
 
-const char *
-proto_reason_name(enum proto_reason reason)
-{
-	return NAME(reason_names, reason);
+	return NAME_OF(t, tunnel);
 }
 
 const char *
 proto_source_name(enum proto_source source)
 {
-	return NAME(source_names, source);
-}
+	static const char *const t[PROTO_SOURCES] = {
+	    "none", "store", "given", "refresh"};
 
-static bool
-has_route(const struct policy *p, enum proto_role from, enum proto_role to)
-{
-	size_t i;
-
-	for (i = 0; i < UTIL_COUNT(p->route); i++)
-		if ((p->route[i].from & 1U << from) != 0 &&
-		    (p->route[i].to & 1U << to) != 0)
-			return true;
-	return false;
+	return NAME_OF(t, source);
 }
 
 const char *
-proto_check(const struct ipc_frame *f, enum proto_role from, enum proto_role to,
-    enum proto_state state)
+proto_reason_name(enum proto_reason reason)
 {
-	const struct policy *p = find(f->type);
+	static const char *const t[PROTO_REASONS] = {
+	    [PROTO_REASON_NONE] = "none",
+	    [PROTO_REASON_RESOLVE] = "name not resolved",
+	    [PROTO_REASON_REFUSED] = "connection refused",
+	    [PROTO_REASON_UNREACHABLE] = "unreachable",
+	    [PROTO_REASON_TIMEOUT] = "timeout",
+	    [PROTO_REASON_TLS] = "tls failed",
+	    [PROTO_REASON_FORBIDDEN] = "token refused",
+	    [PROTO_REASON_HTTP_STATUS] = "http status",
+	    [PROTO_REASON_HANDSHAKE] = "handshake failed",
+	    [PROTO_REASON_JOIN_REFUSED] = "join refused",
+	    [PROTO_REASON_JOIN_TIMEOUT] = "join unanswered",
+	    [PROTO_REASON_HEARTBEAT] = "heartbeat unanswered",
+	    [PROTO_REASON_CLOSED] = "closed",
+	    [PROTO_REASON_EOF] = "connection lost",
+	    [PROTO_REASON_PROTOCOL] = "protocol error",
+	    [PROTO_REASON_CHANNEL_CRASHES] = "channel crashes",
+	};
 
-	if (p == NULL)
-		return "unknown type";
-	if (f->flags != 0)
-		return "flags set";
-	if (!has_route(p, from, to))
-		return "wrong sender";
-	if ((p->states & state) == 0)
-		return "wrong state";
-	if (f->len < p->min)
-		return "too short";
-	if (f->len > p->max)
-		return "too long";
-	if (p->fd && f->fd == -1)
-		return "descriptor missing";
-	if (!p->fd && f->fd != -1)
-		return "descriptor unexpected";
-	return NULL;
+	return NAME_OF(t, reason);
 }
