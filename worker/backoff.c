@@ -18,8 +18,9 @@ backoff_next(struct backoff *b, uint32_t random)
 	int64_t ms = b->initial_ms;
 	uint32_t i;
 
-	/* By steps, not by a shift: attempt 60 must not overflow. */
-	for (i = 0; i < b->attempt && ms < b->max_ms; i++)
+	/* By steps, not by a shift: attempt 60 must not overflow. Nothing would
+	 * never grow up. */
+	for (i = 0; i < b->attempt && ms > 0 && ms < b->max_ms; i++)
 		ms = ms > b->max_ms / 2 ? b->max_ms : ms * 2;
 	if (ms > b->max_ms)
 		ms = b->max_ms;
