@@ -3,8 +3,8 @@
  * UTF-8 as RFC 3629 has it: no overlong forms, no surrogates, nothing above
  * U+10FFFF. Pure.
  */
-#ifndef WORKER_UTF8_H
-#define WORKER_UTF8_H
+#ifndef COMMON_UTF8_H
+#define COMMON_UTF8_H
 
 #include <stdbool.h>
 #include <stddef.h>

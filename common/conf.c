@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The one table of keys, and what holds their values. To add a key is to add
+ * a line to enum conf_id, a row here, and lines to telephone.conf.example and
+ * telephone.conf.5, which a test compares.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "conf.h"
+#include "conf_value.h"
+#include "secret.h"
+#include "util.h"
+
+#define S CONF_TO_SUPERVISOR
+#define W CONF_TO_WORKER
+#define T CONF_TO_TOKEND
+
+#define SECOND 1000LL
+#define MINUTE (60 * SECOND)
+#define HOUR (60 * MINUTE)
+#define KIB 1024LL
+#define MIB (1024 * KIB)
+#define GIB (1024 * MIB)
+
+#define KEY(id) [CONF_##id] = {.name = #id
+
+const struct conf_key
+    conf_keys[CONF_KEYS] = {KEY(PLUGBOARD_URL), .type = CONF_TYPE_URL,
+	.max = 1024, .to = W, .def = "ws://localhost:4000/telephone/websocket",
+	.reloadable = true,
+	.help = "where Plugboard's telephone socket is (ws:// or wss://)"},
+    KEY(TELEPHONE_TOKEN), .alias = "token", .type = CONF_TYPE_SECRET,
+    .max = 16383, .to = T, .reloadable = true,
+    .help = "the JWT that Plugboard gave; stored, so needed only once"
+}
+, KEY(TELEPHONE_TOKEN_FILE), .type = CONF_TYPE_PATH, .max = 1024, .to = S,
+			     .reloadable = true,
+			     .help = "a file that holds TELEPHONE_TOKEN"
+}
+, KEY(SECRET_KEY_BASE),
+    .type = CONF_TYPE_SECRET, .max = 1024, .to = T, .reloadable = true,
+    .help = "64 hex digits that the stored token is sealed with"
+}
+, KEY(SECRET_KEY_BASE_FILE), .type = CONF_TYPE_PATH, .max = 1024, .to = S,
+			     .reloadable = true,
+			     .help = "a file that holds SECRET_KEY_BASE"
+}
+, KEY(BACKEND_HOST), .type = CONF_TYPE_HOST, .max = 253, .to = W,
+		     .def = "localhost", .reloadable = true,
+		     .help = "host of the application"
+}
+, KEY(BACKEND_PORT), .type = CONF_TYPE_INT, .min = 1, .max = 65535, .to = W,
+		     .def = "8080", .reloadable = true,
+		     .help = "port of the application"
+}
+, KEY(BACKEND_SCHEME), .type = CONF_TYPE_CHOICE, .choices = "http|https",
+		       .to = W, .def = "http", .reloadable = true,
+		       .help = "how the application speaks"
+}
+, KEY(CONNECT_TIMEOUT),
+    .type = CONF_TYPE_DURATION, .min = 100, .max = 5 * MINUTE, .to = W,
+    .def = "10s", .reloadable = true,
+    .help = "bound on one attempt to connect and to join, and on a connect "
+	    "to the application"
+}
+, KEY(REQUEST_TIMEOUT), .type = CONF_TYPE_DURATION, .min = 100, .max = HOUR,
+			.to = W, .def = "30s", .reloadable = true,
+			.help = "bound on one request to the application"
+}
+, KEY(HEARTBEAT_INTERVAL),
+    .type = CONF_TYPE_DURATION, .min = 100, .max = 10 * MINUTE, .to = W,
+    .def = "30s", .reloadable = true, .help = "time between two heartbeats"
+}
+, KEY(HEARTBEAT_TIMEOUT), .type = CONF_TYPE_DURATION, .min = 100,
+			  .max = 10 * MINUTE, .to = W, .def = "10s",
+			  .reloadable = true,
+			  .help = "how long a heartbeat may stay unanswered"
+}
+, KEY(CONNECTION_MONITOR_INTERVAL),
+    .type = CONF_TYPE_DURATION, .min = 0, .max = 24 * HOUR, .to = S,
+    .reloadable = true,
+    .help = "accepted for older files and unused: a drop is an event here"
+}
+, KEY(INITIAL_BACKOFF), .type = CONF_TYPE_DURATION, .min = 10, .max = HOUR,
+			.to = W, .def = "1s", .reloadable = true,
+			.help = "first wait before another attempt to connect"
+}
+, KEY(MAX_BACKOFF), .type = CONF_TYPE_DURATION, .min = 10, .max = 24 * HOUR,
+		    .to = W, .def = "30s", .reloadable = true,
+		    .help = "longest wait before another attempt to connect"
+}
+, KEY(MAX_RETRIES),
+    .type = CONF_TYPE_INT, .min = -1, .max = 1000000, .to = W, .def = "-1",
+    .reloadable = true,
+    .help = "failed attempts in a row before giving up; -1: never"
+}
+, KEY(TOKEN_DB_PATH), .type = CONF_TYPE_PATH, .max = 1024, .to = T,
+		      .def = "./telephone.db",
+		      .help = "the store of the sealed token"
+}
+, KEY(TOKEN_REFRESH_INTERVAL),
+    .type = CONF_TYPE_DURATION, .min = 1 * SECOND, .max = 720 * HOUR, .to = T,
+    .reloadable = true,
+    .help = "time between two refreshes; unset: half of the token's life"
+}
+, KEY(DB_TIMEOUT), .type = CONF_TYPE_DURATION, .min = 10, .max = 5 * MINUTE,
+		   .to = T, .def = "10s", .reloadable = true,
+		   .help = "how long to wait for a locked store"
+}
+, KEY(MAX_REQUEST_SIZE), .type = CONF_TYPE_SIZE, .min = 64 * KIB, .max = GIB,
+			 .to = W, .def = "64MiB", .reloadable = true,
+			 .help = "longest message accepted from Plugboard"
+}
+, KEY(MAX_RESPONSE_SIZE),
+    .type = CONF_TYPE_SIZE, .min = KIB, .max = GIB, .to = W, .def = "100MiB",
+    .reloadable = true,
+    .help = "longest answer body accepted from the application"
+}
+, KEY(CHUNK_SIZE), .type = CONF_TYPE_SIZE, .min = KIB, .max = 64 * MIB, .to = W,
+		   .def = "1MiB", .reloadable = true,
+		   .help = "body bytes of one chunk of an answer"
+}
+, KEY(MAX_INFLIGHT),
+    .type = CONF_TYPE_INT, .min = 1, .max = 100000, .to = W, .def = "256",
+    .reloadable = true,
+    .help = "requests answered at the same time; more are refused with 503"
+}
+, KEY(SHUTDOWN_TIMEOUT),
+    .type = CONF_TYPE_DURATION, .min = 0, .max = HOUR, .to = S | W,
+    .def = "30s", .reloadable = true,
+    .help = "how long requests in flight may take at the end"
+}
+, KEY(HEALTH_LISTEN), .type = CONF_TYPE_HOST, .max = 253, .to = S,
+		      .def = "127.0.0.1",
+		      .help = "address of the health listener"
+}
+, KEY(HEALTH_CHECK_PORT), .type = CONF_TYPE_INT, .min = 0, .max = 65535,
+			  .to = S, .def = "0",
+			  .help = "port of the health listener; 0: none"
+}
+, KEY(CONTROL_SOCKET), .type = CONF_TYPE_PATH, .max = 100, .to = S,
+		       .help = "where telephonectl finds this telephone"
+}
+, KEY(WORKER_USER), .type = CONF_TYPE_TEXT, .max = 32, .to = S | W,
+		    .def = "_telephone",
+		    .help = "user of the worker, when started by root"
+}
+, KEY(TOKEND_USER), .type = CONF_TYPE_TEXT, .max = 32, .to = S | T,
+		    .def = "_telephone-tok",
+		    .help = "user of tokend, when started by root"
+}
+, KEY(LOG_LEVEL), .type = CONF_TYPE_CHOICE, .choices = "debug|info|warn|error",
+		  .to = S | W | T, .def = "info", .reloadable = true,
+		  .help = "least severity that is logged"
+}
+, KEY(LOG_FORMAT), .type = CONF_TYPE_CHOICE, .choices = "text|json",
+		   .to = S | W | T, .def = "text", .help = "form of a log line"
+}
+,
+}
+;
+
+#define TEXTS_MAX (64 * 1024)
+
+void
+conf_init(struct conf *c)
+{
+	size_t i;
+
+	memset(c, 0, sizeof(*c));
+	buf_init(&c->faults, TEXTS_MAX);
+	buf_init(&c->warnings, TEXTS_MAX);
+	for (i = 0; i < CONF_KEYS; i++) {
+		c->value[i].fd = -1;
+		conf_set_default(c, (enum conf_id)i);
+	}
+}
+
+void
+conf_clear(struct conf *c)
+{
+	size_t i;
+
+	for (i = 0; i < CONF_KEYS; i++) {
+		free(c->value[i].text);
+		c->value[i].text = NULL;
+		util_close(&c->value[i].fd);
+	}
+	buf_clear(&c->faults);
+	buf_clear(&c->warnings);
+}
+
+int
+conf_find(const char *name)
+{
+	int i;
+
+	for (i = 0; i < CONF_KEYS; i++)
+		if (strcmp(conf_keys[i].name, name) == 0 ||
+		    (conf_keys[i].alias != NULL &&
+			strcmp(conf_keys[i].alias, name) == 0))
+			return i;
+	return -1;
+}
+
+const char *
+conf_text(const struct conf *c, enum conf_id id)
+{
+	return c->value[id].text == NULL ? "" : c->value[id].text;
+}
+
+int64_t
+conf_num(const struct conf *c, enum conf_id id)
+{
+	return c->value[id].num;
+}
+
+bool
+conf_is_set(const struct conf *c, enum conf_id id)
+{
+	return c->value[id].text != NULL || c->value[id].fd != -1;
+}
+
+bool
+conf_differs(const struct conf *a, const struct conf *b, unsigned to)
+{
+	int i;
+
+	for (i = 0; i < CONF_KEYS; i++)
+		if ((conf_keys[i].to & to) != 0 &&
+		    strcmp(conf_text(a, (enum conf_id)i),
+			conf_text(b, (enum conf_id)i)) != 0)
+			return true;
+	return false;
+}
