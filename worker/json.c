@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One pass over the bytes: skip() finds the end of a value and checks its
- * grammar on the way, without recursion (a bit per level says whether it is
- * an object).
+ * The scanner and the cursor. One pass over the bytes: skip_value finds the
+ * end of a value and checks its grammar on the way, without recursion (a flag
+ * per level says whether it is an object).
  */
 #include <string.h>
 
 #include "json.h"
+#include "json_scan.h"
 #include "utf8.h"
 
 static uint8_t *
@@ -19,39 +20,6 @@ skip_space(uint8_t *p, const uint8_t *end)
 
 /* --- strings -------------------------------------------------------------- */
 
-#define ONES 0x0101010101010101ULL
-#define HIGHS 0x8080808080808080ULL
-
-/* True when one of eight bytes is a quote, a backslash or a control. */
-static bool
-word_stops(uint64_t w)
-{
-	uint64_t quote = w ^ (ONES * '"'), slash = w ^ (ONES * '\\');
-
-	return ((((w - ONES * 0x20) & ~w) | ((quote - ONES) & ~quote) |
-		    ((slash - ONES) & ~slash)) &
-		   HIGHS) != 0;
-}
-
-static int
-hex4(const uint8_t *p)
-{
-	int i, v = 0;
-
-	for (i = 0; i < 4; i++) {
-		uint8_t c = p[i];
-
-		v <<= 4;
-		if (c >= '0' && c <= '9')
-			v |= c - '0';
-		else if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f')
-			v |= (c | 0x20) - 'a' + 10;
-		else
-			return -1;
-	}
-	return v;
-}
-
 /* Past one escape sequence that begins at p, or NULL. */
 static uint8_t *
 skip_escape(uint8_t *p, const uint8_t *end)
@@ -60,32 +28,36 @@ skip_escape(uint8_t *p, const uint8_t *end)
 		return NULL;
 	if (p[1] != 'u')
 		return memchr("\"\\/bfnrt", p[1], 8) != NULL ? p + 2 : NULL;
-	return end - p >= 6 && hex4(p + 2) >= 0 ? p + 6 : NULL;
+	return end - p >= 6 && json_hex4(p + 2) >= 0 ? p + 6 : NULL;
 }
 
-/* p is behind the opening quote: returns the closing one, or NULL. */
+/* p is behind the opening quote: returns the closing one, or NULL. ASCII is
+ * looked at once only. */
 static uint8_t *
 skip_string(uint8_t *p, const uint8_t *end)
 {
 	uint8_t *begin = p;
-	uint64_t w;
+	uint64_t w, seen = 0;
 
 	while (p != NULL) {
 		for (; end - p >= 8; p += 8) {
 			memcpy(&w, p, sizeof(w));
-			if (word_stops(w))
+			if (json_word_stops(w))
 				break;
+			seen |= w;
 		}
 		while (p < end && *p != '"' && *p != '\\' && *p >= 0x20)
-			p++;
+			seen |= *p++;
 		if (p == end || *p < 0x20)
 			return NULL;
 		if (*p == '"')
-			return utf8_is_valid(begin, (size_t)(p - begin)) ? p
-									 : NULL;
+			break;
 		p = skip_escape(p, end);
 	}
-	return NULL;
+	if (p != NULL && (seen & JSON_HIGHS) != 0 &&
+	    !utf8_is_valid(begin, (size_t)(p - begin)))
+		return NULL;
+	return p;
 }
 
 /* --- numbers and words ---------------------------------------------------- */
@@ -303,6 +275,22 @@ json_enter(struct json_cursor *c, const struct json_value *v)
 	c->failed = false;
 }
 
+bool
+json_open(struct json_cursor *c, enum json_type type, uint8_t *data, size_t len)
+{
+	uint8_t *end = data + len, *p = skip_space(data, end);
+	bool object = type == JSON_OBJECT;
+
+	while (end > p && skip_space(end - 1, end) == end)
+		end--;
+	c->failed = end - p < 2 || *p != (object ? '{' : '[') ||
+	    end[-1] != (object ? '}' : ']');
+	c->first = true;
+	c->at = c->failed ? p : p + 1;
+	c->end = c->failed ? p : end - 1;
+	return !c->failed;
+}
+
 /* At the next element or member; false at the end or after a failure. */
 static bool
 step(struct json_cursor *c)
@@ -364,87 +352,7 @@ json_next_member(
 	return true;
 }
 
-/* --- unescaping ----------------------------------------------------------- */
-
-static uint8_t *
-put_char(uint8_t *out, unsigned c)
-{
-	if (c < 0x80) {
-		*out++ = (uint8_t)c;
-		return out;
-	}
-	if (c < 0x800) {
-		*out++ = (uint8_t)(0xc0 | c >> 6);
-	} else if (c < 0x10000) {
-		*out++ = (uint8_t)(0xe0 | c >> 12);
-		*out++ = (uint8_t)(0x80 | (c >> 6 & 0x3f));
-	} else {
-		*out++ = (uint8_t)(0xf0 | c >> 18);
-		*out++ = (uint8_t)(0x80 | (c >> 12 & 0x3f));
-		*out++ = (uint8_t)(0x80 | (c >> 6 & 0x3f));
-	}
-	*out++ = (uint8_t)(0x80 | (c & 0x3f));
-	return out;
-}
-
-/* The character of "\uXXXX" or of a surrogate pair at p; -1 for a lone
- * surrogate. *used bytes of input. */
-static int
-unicode_escape(const uint8_t *p, const uint8_t *end, size_t *used)
-{
-	int c, low;
-
-	*used = 6;
-	if (end - p < 6 || (c = hex4(p + 2)) < 0)
-		return -1;
-	if (c < 0xd800 || c > 0xdfff)
-		return c;
-	if (c > 0xdbff || end - p < 12 || p[6] != '\\' || p[7] != 'u')
-		return -1;
-	low = hex4(p + 8);
-	if (low < 0xdc00 || low > 0xdfff)
-		return -1;
-	*used = 12;
-	return 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
-}
-
-static int
-simple_escape(uint8_t c)
-{
-	static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
-	const char *p = memchr(from, c, sizeof(from) - 1);
-
-	return p == NULL ? -1 : to[p - from];
-}
-
-bool
-json_unescape(struct json_str *s)
-{
-	uint8_t *in, *out, *end = s->data + s->len;
-	size_t used;
-	int c;
-
-	in = s->len == 0 ? NULL : memchr(s->data, '\\', s->len);
-	if (in == NULL)
-		return true;
-	for (out = in; in < end;) {
-		if (*in != '\\') {
-			*out++ = *in++;
-			continue;
-		}
-		if (end - in < 2)
-			return false;
-		used = 2;
-		c = in[1] == 'u' ? unicode_escape(in, end, &used)
-				 : simple_escape(in[1]);
-		if (c < 0)
-			return false;
-		out = put_char(out, (unsigned)c);
-		in += used;
-	}
-	s->len = (size_t)(out - s->data);
-	return true;
-}
+/* --- integers ------------------------------------------------------------ */
 
 bool
 json_int(const struct json_value *v, int64_t *out)
@@ -468,89 +376,4 @@ json_int(const struct json_value *v, int64_t *out)
 		return false;
 	*out = negative ? n : -n;
 	return true;
-}
-
-/* --- writing -------------------------------------------------------------- */
-
-/* The escape of one byte, or 0 when it goes as it is. */
-static size_t
-escape_byte(uint8_t c, uint8_t out[6])
-{
-	static const char from[] = "\"\\\b\f\n\r\t", to[] = "\"\\bfnrt";
-	static const char hex[] = "0123456789abcdef";
-	const char *p;
-
-	if (c >= 0x20 && c != '"' && c != '\\')
-		return 0;
-	p = memchr(from, c, sizeof(from) - 1);
-	out[0] = '\\';
-	if (p != NULL) {
-		out[1] = (uint8_t)to[p - from];
-		return 2;
-	}
-	memcpy(out + 1, "u00", 3);
-	out[4] = (uint8_t)hex[c >> 4];
-	out[5] = (uint8_t)hex[c & 15];
-	return 6;
-}
-
-/* How many bytes from i on go as they are. */
-static size_t
-plain_len(const uint8_t *in, size_t i, size_t len)
-{
-	size_t begin = i;
-	uint64_t w;
-
-	for (; i + 8 <= len; i += 8) {
-		memcpy(&w, in + i, sizeof(w));
-		if (word_stops(w))
-			break;
-	}
-	while (i < len && in[i] >= 0x20 && in[i] != '"' && in[i] != '\\')
-		i++;
-	return i - begin;
-}
-
-size_t
-json_escape(
-    const uint8_t *in, size_t len, size_t *taken, uint8_t *out, size_t cap)
-{
-	size_t i = 0, n = 0, run, e;
-	uint8_t space[6];
-
-	while (i < len) {
-		run = plain_len(in, i, len);
-		if (run > cap - n) /* whole characters only */
-			run = utf8_cut(in + i, len - i, cap - n);
-		memcpy(out + n, in + i, run);
-		i += run;
-		n += run;
-		if (i == len || (e = escape_byte(in[i], space)) == 0 ||
-		    e > cap - n)
-			break;
-		memcpy(out + n, space, e);
-		n += e;
-		i++;
-	}
-	*taken = i;
-	return n;
-}
-
-int
-json_put_str(struct buf *b, const void *data, size_t len)
-{
-	const uint8_t *in = data;
-	size_t taken, n;
-	uint8_t space[512];
-
-	(void)buf_putc(b, '"');
-	while (len > 0) {
-		n = json_escape(in, len, &taken, space, sizeof(space));
-		if (n == 0)
-			break;
-		(void)buf_append(b, space, n);
-		in += taken;
-		len -= taken;
-	}
-	return buf_putc(b, '"');
 }

@@ -48,7 +48,14 @@ struct json_cursor {
 /* One value with nothing but white space around it. False: not JSON. */
 bool json_parse(struct json_value *, uint8_t *data, size_t len);
 
-/* Walks an array's or an object's elements; the value must be one. */
+/*
+ * Walks the elements or members of a text that nobody has judged yet, without
+ * a pass of its own: a walk to the end without `failed` has judged all of it.
+ * False (and failed) when the text is no container of this type.
+ */
+bool json_open(struct json_cursor *, enum json_type, uint8_t *data, size_t len);
+
+/* Walks those of a value, which must be an array or an object. */
 void json_enter(struct json_cursor *, const struct json_value *);
 /* The next element; false at the end, or when `failed` was set. */
 bool json_next_element(struct json_cursor *, struct json_value *);
@@ -57,11 +64,19 @@ bool json_next_member(
     struct json_cursor *, struct json_str *name, struct json_value *);
 
 /* Unescapes a raw string in place; \u0000 becomes a NUL byte. False for a
- * lone surrogate, or what is no raw string. */
+ * lone surrogate, or what is no raw string (a control, a quote, an escape that
+ * there is not). UTF-8 was the scanner's to judge. */
 bool json_unescape(struct json_str *);
+
+/* True when a raw name says this text (of at most 42 bytes), however it is
+ * spelt. Changes nothing. */
+bool json_name_is(struct json_str raw, const char *text);
 
 /* An integer without fraction and exponent that fits. */
 bool json_int(const struct json_value *, int64_t *);
+
+/* How many bytes at the start stand in a string as they are. */
+size_t json_plain_len(const uint8_t *, size_t len);
 
 /* Escapes as much of in as fits into out, whole characters only: returns the
  * bytes written and sets *taken. The text must be valid UTF-8; a cap of 6

@@ -22,32 +22,36 @@ take_str(struct json_cursor *c, struct json_str *out, bool nullable)
 	return true;
 }
 
+static const char *
+take_all(struct phx_msg *m, struct json_cursor *c)
+{
+	struct json_value v;
+
+	if (!take_str(c, &m->join_ref, true))
+		return "join_ref is neither a string nor null";
+	if (!take_str(c, &m->ref, true))
+		return "ref is neither a string nor null";
+	if (!take_str(c, &m->topic, false))
+		return "topic is not a string";
+	if (!take_str(c, &m->event, false))
+		return "event is not a string";
+	if (!json_next_element(c, &v) || v.type != JSON_OBJECT)
+		return "payload is not an object";
+	m->payload = v.raw;
+	return json_next_element(c, &v) ? "more than five elements" : NULL;
+}
+
 const char *
 phx_parse(struct phx_msg *m, uint8_t *data, size_t len)
 {
-	struct json_value v;
 	struct json_cursor c;
+	const char *error;
 
 	memset(m, 0, sizeof(*m));
-	if (!json_parse(&v, data, len))
-		return "not JSON";
-	if (v.type != JSON_ARRAY)
+	if (!json_open(&c, JSON_ARRAY, data, len))
 		return "not a JSON array (is vsn=2.0.0 understood there?)";
-	json_enter(&c, &v);
-	if (!take_str(&c, &m->join_ref, true))
-		return "join_ref is neither a string nor null";
-	if (!take_str(&c, &m->ref, true))
-		return "ref is neither a string nor null";
-	if (!take_str(&c, &m->topic, false))
-		return "topic is not a string";
-	if (!take_str(&c, &m->event, false))
-		return "event is not a string";
-	if (!json_next_element(&c, &v) || v.type != JSON_OBJECT)
-		return "payload is not an object";
-	m->payload = v.raw;
-	if (json_next_element(&c, &v) || c.failed)
-		return "more than five elements";
-	return NULL;
+	error = take_all(m, &c);
+	return c.failed ? "not JSON" : error;
 }
 
 bool
@@ -70,7 +74,7 @@ get(struct json_str object, const char *name, struct json_value *out)
 		return false;
 	json_enter(&c, &whole);
 	while (json_next_member(&c, &key, &v)) {
-		if (phx_is(key, name)) {
+		if (json_name_is(key, name)) {
 			*out = v;
 			found = true;
 		}
@@ -86,8 +90,8 @@ phx_parse_reply(struct phx_reply *reply, struct json_str payload)
 	memset(reply, 0, sizeof(*reply));
 	if (!get(payload, "status", &v) || v.type != JSON_STRING)
 		return false;
-	reply->ok = phx_is(v.raw, "ok");
-	if (get(payload, "response", &v))
+	reply->ok = json_name_is(v.raw, "ok");
+	if (get(payload, "response", &v) && v.type == JSON_OBJECT)
 		reply->response = v.raw;
 	return true;
 }

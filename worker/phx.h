@@ -27,7 +27,7 @@ bool phx_is(struct json_str, const char *text);
 
 struct phx_reply {
 	bool ok;
-	struct json_str response; /* raw JSON text, data NULL: none */
+	struct json_str response; /* a raw object, data NULL: none such */
 };
 
 /* The payload of a phx_reply. False: it has no status. */

@@ -59,19 +59,19 @@ is_id(const struct json_str *s)
 	return s->len > 0 && s->len <= REQUEST_ID_MAX;
 }
 
-/* The last value of each known name. False: not JSON. */
+/* The last value of each known name. False: no JSON object. */
 static bool
-find(struct json_value found[MEMBERS], struct json_value *whole)
+find(struct json_value found[MEMBERS], uint8_t *payload, size_t len)
 {
 	struct json_cursor c;
 	struct json_value v;
 	struct json_str name;
 	size_t i;
 
-	json_enter(&c, whole);
+	(void)json_open(&c, JSON_OBJECT, payload, len);
 	while (json_next_member(&c, &name, &v)) {
 		for (i = 0; i < MEMBERS; i++)
-			if (phx_is(name, members[i].name))
+			if (json_name_is(name, members[i].name))
 				found[i] = v;
 	}
 	return !c.failed;
@@ -106,7 +106,7 @@ check_method(const struct json_str *method)
 const char *
 request_parse(struct request *r, uint8_t *payload, size_t len)
 {
-	struct json_value found[MEMBERS], whole;
+	struct json_value found[MEMBERS];
 	struct json_str *out[MEMBERS] = {
 	    [ID] = &r->request_id,
 	    [METHOD] = &r->method,
@@ -119,8 +119,7 @@ request_parse(struct request *r, uint8_t *payload, size_t len)
 
 	memset(r, 0, sizeof(*r));
 	memset(found, 0, sizeof(found));
-	if (!json_parse(&whole, payload, len) || whole.type != JSON_OBJECT ||
-	    !find(found, &whole))
+	if (!find(found, payload, len))
 		return "not a JSON object";
 	for (i = 0; i < MEMBERS; i++)
 		if (!take(&found[i], i, out[i]))
@@ -130,8 +129,6 @@ request_parse(struct request *r, uint8_t *payload, size_t len)
 			return "request_id is not 1 to 128 printable "
 			       "characters";
 		}
-	if (memchr(r->path.data, '\0', r->path.len) != NULL)
-		return "path holds a NUL";
 	return check_method(&r->method);
 }
 

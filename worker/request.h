@@ -18,7 +18,7 @@
 struct request {
 	struct json_str request_id; /* data NULL: there is none to answer */
 	struct json_str method;	    /* a token (RFC 9110 §5.6.2) */
-	struct json_str path;	    /* percent-decoded, any byte but NUL */
+	struct json_str path;	    /* percent-decoded: any byte, NUL too */
 	struct json_str query;	    /* raw */
 	struct json_str body;
 	struct json_str headers; /* raw JSON object */

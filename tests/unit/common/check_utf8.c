@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Unit tests of worker/utf8: RFC 3629 and nothing but it. */
+/* Unit tests of common/utf8: RFC 3629 and nothing but it. */
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
