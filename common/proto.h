@@ -95,7 +95,7 @@ const char *proto_build(void);
 int proto_put_u8(uint8_t *space, uint8_t);
 int proto_get_u8(const struct ipc_frame *, uint8_t *);
 
-/* PROTO_TEXT */
+/* PROTO_TEXT: a longer text is cut. */
 #define PROTO_TEXT_MAX 4096
 int proto_put_text(uint8_t *space, const char *text);
 int proto_get_text(const struct ipc_frame *, char text[PROTO_TEXT_MAX]);
@@ -103,18 +103,17 @@ int proto_get_text(const struct ipc_frame *, char text[PROTO_TEXT_MAX]);
 #define PROTO_TOKEN_MAX (16 * 1024) /* Plugboard answers 414 at about 12 kB */
 #define PROTO_ID_MAX 256	    /* path_id, sub and jti */
 
-/* How the token stands that TOKEN carries, or why it carries none. */
+/* How the token stands that TOKEN carries, or that there is none. */
 enum proto_token_state {
 	PROTO_TOKEN_NONE, /* none was given and none is stored */
 	PROTO_TOKEN_VALID,
 	PROTO_TOKEN_EXPIRED, /* the best there is: the server's clock decides */
-	PROTO_TOKEN_REFUSED_ALL, /* every candidate was refused: retry slowly */
+	PROTO_TOKEN_REFUSED_ALL, /* so was every other: retry slowly */
 	PROTO_TOKEN_STATES
 };
 const char *proto_token_state_name(enum proto_token_state);
 
-/* PROTO_TOKEN: with VALID and EXPIRED there is a token, with the others it is
- * empty. Wipe it after use. */
+/* PROTO_TOKEN: token is empty with NONE and only then. Wipe it after use. */
 struct proto_token {
 	enum proto_token_state state;
 	int64_t exp_s; /* wall clock, seconds since 1970 */

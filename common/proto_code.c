@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The encodings of proto.h: each pair stands together, and lists the same
- * members in the same order.
+ * members in the same order. An encoder gives -1 rather than write what its
+ * decoder refuses, so that a mistake shows where it was made.
  */
 #include <string.h>
 
@@ -21,6 +22,14 @@ static int
 end(const struct pack *p)
 {
 	return pack_ok(p) ? (int)p->len : -1;
+}
+
+static void
+put_enum(struct pack *p, unsigned v, unsigned count)
+{
+	if (v >= count)
+		p->failed = true;
+	pack_u8(p, (uint8_t)v);
 }
 
 static struct unpack
@@ -57,11 +66,20 @@ done(const struct unpack *u)
 	return unpack_done(u) ? 0 : -1;
 }
 
+/* Only children introduce themselves. */
+static bool
+says_hello(enum proto_role role)
+{
+	return role == PROTO_WORKER || role == PROTO_TOKEND;
+}
+
 int
 proto_put_hello(uint8_t *space, enum proto_role self)
 {
 	struct pack p = begin(space);
 
+	if (!says_hello(self))
+		return -1;
 	pack_u8(&p, (uint8_t)self);
 	pack_str(&p, proto_build());
 	return end(&p);
@@ -75,7 +93,7 @@ proto_get_hello(const struct ipc_frame *frame, enum proto_role *role,
 
 	*role = get_enum(&u, PROTO_CTL);
 	unpack_str(&u, build, PROTO_BUILD_MAX);
-	return done(&u);
+	return says_hello(*role) ? done(&u) : -1;
 }
 
 int
@@ -113,12 +131,21 @@ proto_get_text(const struct ipc_frame *frame, char text[PROTO_TEXT_MAX])
 	return done(&u);
 }
 
+/* There is a token in every state but one. */
+static bool
+token_agrees(const struct proto_token *t)
+{
+	return (t->state == PROTO_TOKEN_NONE) == (t->token[0] == '\0');
+}
+
 int
 proto_put_token(uint8_t *space, const struct proto_token *t)
 {
 	struct pack p = begin(space);
 
-	pack_u8(&p, (uint8_t)t->state);
+	if (!token_agrees(t))
+		return -1;
+	put_enum(&p, t->state, PROTO_TOKEN_STATES);
 	pack_i64(&p, t->exp_s);
 	pack_str(&p, t->path_id);
 	pack_str(&p, t->jti);
@@ -136,9 +163,10 @@ proto_get_token(const struct ipc_frame *frame, struct proto_token *t)
 	unpack_str(&u, t->path_id, sizeof(t->path_id));
 	unpack_str(&u, t->jti, sizeof(t->jti));
 	unpack_str(&u, t->token, sizeof(t->token));
-	if ((t->state == PROTO_TOKEN_NONE) != (t->token[0] == '\0'))
-		return -1;
-	return done(&u);
+	if (done(&u) == 0 && token_agrees(t))
+		return 0;
+	explicit_bzero(t, sizeof(*t));
+	return -1;
 }
 
 int
@@ -161,12 +189,21 @@ proto_get_refused(const struct ipc_frame *frame, struct proto_refused *r)
 	return done(&u);
 }
 
+/* A refresh that went well, and no other, brings a token. */
+static bool
+put_agrees(const struct proto_put *t)
+{
+	return (t->outcome == PROTO_REFRESH_OK) == (t->token[0] != '\0');
+}
+
 int
 proto_put_put(uint8_t *space, const struct proto_put *t)
 {
 	struct pack p = begin(space);
 
-	pack_u8(&p, (uint8_t)t->outcome);
+	if (!put_agrees(t))
+		return -1;
+	put_enum(&p, t->outcome, PROTO_REFRESHES);
 	pack_str(&p, t->token);
 	return end(&p);
 }
@@ -178,9 +215,10 @@ proto_get_put(const struct ipc_frame *frame, struct proto_put *t)
 
 	t->outcome = get_enum(&u, PROTO_REFRESHES);
 	unpack_str(&u, t->token, sizeof(t->token));
-	if ((t->outcome == PROTO_REFRESH_OK) != (t->token[0] != '\0'))
-		return -1;
-	return done(&u);
+	if (done(&u) == 0 && put_agrees(t))
+		return 0;
+	explicit_bzero(t, sizeof(*t));
+	return -1;
 }
 
 int
@@ -188,8 +226,8 @@ proto_put_worker_status(uint8_t *space, const struct proto_worker_status *s)
 {
 	struct pack p = begin(space);
 
-	pack_u8(&p, (uint8_t)s->tunnel);
-	pack_u8(&p, (uint8_t)s->last_reason);
+	put_enum(&p, s->tunnel, PROTO_TUNNELS);
+	put_enum(&p, s->last_reason, PROTO_REASONS);
 	pack_u16(&p, s->last_detail);
 	pack_u8(&p, s->ready);
 	pack_u8(&p, s->draining);
@@ -231,8 +269,8 @@ proto_put_tokend_status(uint8_t *space, const struct proto_tokend_status *s)
 {
 	struct pack p = begin(space);
 
-	pack_u8(&p, (uint8_t)s->state);
-	pack_u8(&p, (uint8_t)s->source);
+	put_enum(&p, s->state, PROTO_TOKEN_STATES);
+	put_enum(&p, s->source, PROTO_SOURCES);
 	pack_i64(&p, s->iat_s);
 	pack_i64(&p, s->exp_s);
 	pack_i64(&p, s->refresh_in_ms);
