@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: MIT */
+/* Unit tests of common/metrics.h: the table and its text form. */
+#include <check.h>
+#include <inttypes.h>
+#include <regex.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "metrics.h"
+#include "util.h"
+#include "version.h"
+
+static const struct {
+	const char *type, *family, *labels, *help;
+} rows[] = {
+#define ROW(id, type, family, labels, help) {#type, family, labels, help},
+    METRICS_TABLE(ROW)
+#undef ROW
+};
+
+static struct metrics metrics;
+static struct buf out;
+
+/* The rendered text as a string. */
+static char *
+rendered(void)
+{
+	buf_reset(&out);
+	ck_assert_int_eq(metrics_render(&metrics, &out), 0);
+	ck_assert_int_eq(buf_putc(&out, '\0'), 0);
+	return (char *)out.data;
+}
+
+static void
+setup(void)
+{
+	buf_init(&out, 64 * 1024);
+	memset(&metrics, 0xff, sizeof(metrics));
+	metrics_init(&metrics);
+}
+
+static void
+teardown(void)
+{
+	buf_clear(&out);
+}
+
+static size_t
+count(const char *text, const char *what)
+{
+	size_t n = 0;
+
+	while ((text = strstr(text, what)) != NULL) {
+		n++;
+		text++;
+	}
+	return n;
+}
+
+START_TEST(values_begin_at_zero_and_keep_apart)
+{
+	int i;
+
+	for (i = 0; i < METRICS_COUNT; i++)
+		ck_assert_int_eq(metrics_get(&metrics, i), 0);
+	metrics_add(&metrics, METRICS_CONNECTS, 2);
+	metrics_add(&metrics, METRICS_CONNECTS, 3);
+	metrics_set(&metrics, METRICS_IN_FLIGHT, 9);
+	metrics_add(&metrics, METRICS_IN_FLIGHT, -2);
+	for (i = 0; i < METRICS_COUNT; i++)
+		ck_assert_int_eq(metrics_get(&metrics, i),
+		    i == METRICS_CONNECTS	 ? 5
+			: i == METRICS_IN_FLIGHT ? 7
+						 : 0);
+}
+END_TEST
+
+START_TEST(each_row_shows_its_value)
+{
+	char want[512];
+	const char *text;
+
+	metrics_set(&metrics, (enum metrics_id)_i, INT64_C(1) << 53);
+	text = rendered();
+	if (rows[_i].labels[0] == '\0')
+		ck_assert(util_fmt(want, sizeof(want), "\n%s %" PRId64 "\n",
+		    rows[_i].family, INT64_C(1) << 53));
+	else
+		ck_assert(util_fmt(want, sizeof(want), "\n%s{%s} %" PRId64 "\n",
+		    rows[_i].family, rows[_i].labels, INT64_C(1) << 53));
+	ck_assert_uint_eq(count(text, want), 1);
+	/* And no other row took it. */
+	ck_assert_uint_eq(count(text, "9007199254740992"), 1);
+}
+END_TEST
+
+START_TEST(each_family_has_one_head_in_front)
+{
+	char help[512], type[512], sample[512];
+	const char *text = rendered(), *at, *first;
+
+	ck_assert(util_fmt(help, sizeof(help), "# HELP %s %s\n",
+	    rows[_i].family, rows[_i].help));
+	ck_assert(
+	    util_fmt(type, sizeof(type), "# TYPE %s %s\n", rows[_i].family,
+		strcmp(rows[_i].type, "COUNTER") == 0 ? "counter" : "gauge"));
+	ck_assert(util_fmt(sample, sizeof(sample), "\n%s%s", rows[_i].family,
+	    rows[_i].labels[0] == '\0' ? " " : "{"));
+	at = strstr(text, help);
+	ck_assert_ptr_nonnull(at);
+	ck_assert_uint_eq(count(text, help), 1);
+	ck_assert_uint_eq(count(text, type), 1);
+	ck_assert_ptr_eq(strstr(text, type), at + strlen(help));
+	first = strstr(text, sample);
+	ck_assert_ptr_eq(first + 1, at + strlen(help) + strlen(type));
+}
+END_TEST
+
+/* A sample line of the format 0.0.4, without a stamp. */
+#define NAME_RE "[a-zA-Z_:][a-zA-Z0-9_:]*"
+#define LABEL_RE "[a-zA-Z_][a-zA-Z0-9_]*=\"[^\"\\]*\""
+
+START_TEST(every_line_is_well_formed)
+{
+	static const char *const forms[] = {
+	    "^# HELP " NAME_RE " [^\\]+$",
+	    "^# TYPE " NAME_RE " (counter|gauge)$",
+	    "^" NAME_RE "(\\{" LABEL_RE "(," LABEL_RE ")*\\})? -?[0-9]+$",
+	};
+	char *text = rendered(), *at;
+	regex_t re[UTIL_COUNT(forms)];
+	size_t i, hits, lines = 0;
+
+	ck_assert_int_eq(text[strlen(text) - 1], '\n');
+	for (i = 0; i < UTIL_COUNT(forms); i++)
+		ck_assert_int_eq(
+		    regcomp(&re[i], forms[i], REG_EXTENDED | REG_NOSUB), 0);
+	for (at = strtok(text, "\n"); at != NULL; at = strtok(NULL, "\n")) {
+		for (i = hits = 0; i < UTIL_COUNT(forms); i++)
+			hits += regexec(&re[i], at, 0, NULL, 0) == 0;
+		ck_assert_msg(hits == 1, "\"%s\"", at);
+		lines++;
+	}
+	ck_assert_uint_gt(lines, UTIL_COUNT(rows));
+	for (i = 0; i < UTIL_COUNT(forms); i++)
+		regfree(&re[i]);
+}
+END_TEST
+
+START_TEST(counters_are_called_total)
+{
+	size_t len = strlen(rows[_i].family);
+
+	ck_assert_int_eq(
+	    len > 6 && strcmp(rows[_i].family + len - 6, "_total") == 0,
+	    strcmp(rows[_i].type, "COUNTER") == 0);
+}
+END_TEST
+
+START_TEST(the_build_is_told)
+{
+	char want[256];
+
+	ck_assert(util_fmt(want, sizeof(want),
+	    "# TYPE telephone_build_info gauge\n"
+	    "telephone_build_info{version=\"%s\"} 1\n",
+	    version));
+	ck_assert_uint_eq(count(rendered(), want), 1);
+	ck_assert_uint_eq(count(rendered(), "# HELP telephone_build_info "), 1);
+}
+END_TEST
+
+START_TEST(a_full_buffer_is_reported)
+{
+	size_t len = strlen(rendered());
+	struct buf small;
+
+	buf_init(&small, len);
+	ck_assert_int_eq(metrics_render(&metrics, &small), 0);
+	buf_clear(&small);
+	buf_init(&small, len - 1);
+	ck_assert_int_eq(metrics_render(&metrics, &small), -1);
+	buf_clear(&small);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("metrics");
+	TCase *tc = tcase_create("metrics");
+	SRunner *runner = srunner_create(suite);
+	int failed;
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, values_begin_at_zero_and_keep_apart);
+	tcase_add_loop_test(
+	    tc, each_row_shows_its_value, 0, (int)UTIL_COUNT(rows));
+	tcase_add_loop_test(
+	    tc, each_family_has_one_head_in_front, 0, (int)UTIL_COUNT(rows));
+	tcase_add_test(tc, every_line_is_well_formed);
+	tcase_add_loop_test(
+	    tc, counters_are_called_total, 0, (int)UTIL_COUNT(rows));
+	tcase_add_test(tc, the_build_is_told);
+	tcase_add_test(tc, a_full_buffer_is_reported);
+	suite_add_tcase(suite, tc);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
