@@ -59,7 +59,7 @@ count(const char *text, const char *what)
 
 START_TEST(values_begin_at_zero_and_keep_apart)
 {
-	int i;
+	unsigned i;
 
 	for (i = 0; i < METRICS_COUNT; i++)
 		ck_assert_int_eq(metrics_get(&metrics, i), 0);
