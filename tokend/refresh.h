@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The schedule of refreshes: one timer, one refresh outstanding at most, and
+ * what follows from how it ended.
+ */
+#ifndef TOKEND_REFRESH_H
+#define TOKEND_REFRESH_H
+
+#include <stdint.h>
+
+#include "keeper.h"
+
+struct event_base;
+struct refresh;
+
+struct refresh_ops {
+	/* Ask a worker: false when there is none. */
+	bool (*on_ask)(uint32_t id, void *arg);
+	/* The current token is another one. */
+	void (*on_change)(void *arg);
+};
+
+struct refresh_params {
+	struct event_base *base;
+	struct keeper *keeper;
+	int64_t interval_ms; /* TOKEN_REFRESH_INTERVAL, 0: unset */
+	const struct refresh_ops *ops;
+	void *arg;
+};
+
+struct refresh *refresh_create(const struct refresh_params *);
+void refresh_free(struct refresh *);
+
+void refresh_set_interval(struct refresh *, int64_t interval_ms);
+
+/* The best token may be another one, or there is a worker to ask again:
+ * plans anew. */
+void refresh_plan(struct refresh *);
+
+/* The worker that was asked is gone. */
+void refresh_lost(struct refresh *);
+
+/* A worker's answer; a good token is taken even when nobody waits for it, for
+ * the server has already put the old one out of use. True: it was kept. */
+bool refresh_put(struct refresh *, uint32_t id, const struct proto_put *);
+
+/* Milliseconds to the next one, -1: none is planned. */
+int64_t refresh_in_ms(const struct refresh *);
+uint64_t refresh_count(const struct refresh *);
+uint64_t refresh_failures(const struct refresh *);
+
+#endif

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: MIT */
+/* The decisions of token.h. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "log.h"
+#include "secret.h"
+#include "token.h"
+#include "util.h"
+
+#define RETRY_FIRST_MS 5000
+#define RETRY_MAX_MS (5 * 60 * 1000)
+#define RETRY_MIN_MS 1000
+
+void
+tokens_init(struct tokens *t)
+{
+	memset(t, 0, sizeof(*t));
+}
+
+static void
+token_free(struct token *token)
+{
+	secret_free(token->text, PROTO_TOKEN_MAX);
+	free(token);
+}
+
+void
+tokens_remove(struct tokens *t, struct token *token)
+{
+	unsigned i;
+
+	for (i = 0; i < t->count; i++) {
+		if (t->candidate[i] != token)
+			continue;
+		token_free(token);
+		t->candidate[i] = t->candidate[--t->count];
+		return;
+	}
+}
+
+void
+tokens_clear(struct tokens *t)
+{
+	while (t->count > 0)
+		token_free(t->candidate[--t->count]);
+}
+
+static bool
+is_expired(const struct token *token, int64_t now_s)
+{
+	return token->claims.exp_s <= now_s;
+}
+
+/* How good a candidate is; the higher wins, before iat and source do. */
+static int
+rank(const struct token *token, int64_t now_s)
+{
+	if (token->refused)
+		return 0;
+	return is_expired(token, now_s) ? 1 : 2;
+}
+
+static bool
+is_better(const struct token *a, const struct token *b, int64_t now_s)
+{
+	int ra = rank(a, now_s), rb = rank(b, now_s);
+
+	if (ra != rb)
+		return ra > rb;
+	if (a->claims.iat_s != b->claims.iat_s)
+		return a->claims.iat_s > b->claims.iat_s;
+	return a->source > b->source; /* refreshed, given, stored */
+}
+
+struct token *
+tokens_best(
+    const struct tokens *t, int64_t now_s, enum proto_token_state *state)
+{
+	static const enum proto_token_state states[] = {
+	    PROTO_TOKEN_REFUSED_ALL, PROTO_TOKEN_EXPIRED, PROTO_TOKEN_VALID};
+	struct token *best = NULL;
+	unsigned i;
+
+	for (i = 0; i < t->count; i++)
+		if (best == NULL || is_better(t->candidate[i], best, now_s))
+			best = t->candidate[i];
+	*state = best == NULL ? PROTO_TOKEN_NONE : states[rank(best, now_s)];
+	return best;
+}
+
+static void
+make_room(struct tokens *t)
+{
+	int64_t now_s = util_wall_ms() / 1000;
+	struct token *worst = NULL;
+	unsigned i;
+
+	if (t->count < TOKEN_CANDIDATES_MAX)
+		return;
+	for (i = 0; i < t->count; i++)
+		if (worst == NULL || is_better(worst, t->candidate[i], now_s))
+			worst = t->candidate[i];
+	tokens_remove(t, worst);
+}
+
+static struct token *
+find_text(const struct tokens *t, const char *text)
+{
+	unsigned i;
+
+	for (i = 0; i < t->count; i++)
+		if (strcmp(t->candidate[i]->text, text) == 0)
+			return t->candidate[i];
+	return NULL;
+}
+
+struct token *
+tokens_add(struct tokens *t, const char *text, enum proto_source source,
+    int64_t row, const char **error)
+{
+	struct token *token = find_text(t, text);
+	struct jwt claims;
+
+	*error = jwt_parse(&claims, text);
+	if (*error != NULL)
+		return NULL;
+	if (token == NULL) {
+		make_room(t);
+		token = calloc(1, sizeof(*token));
+		if (token == NULL)
+			fatalx("out of memory");
+		token->text = secret_alloc(PROTO_TOKEN_MAX);
+		(void)util_strlcpy(token->text, text, PROTO_TOKEN_MAX);
+		token->claims = claims;
+		token->row = -1;
+		token->since_ms = util_wall_ms();
+		t->candidate[t->count++] = token;
+	}
+	token->source = source;
+	if (row != -1)
+		token->row = row;
+	return token;
+}
+
+bool
+tokens_refuse(struct tokens *t, const char *jti)
+{
+	bool found = false;
+	unsigned i;
+
+	for (i = 0; i < t->count; i++)
+		if (strcmp(t->candidate[i]->claims.jti, jti) == 0 &&
+		    !t->candidate[i]->refused)
+			found = t->candidate[i]->refused = true;
+	return found;
+}
+
+void
+tokens_forgive(struct tokens *t)
+{
+	unsigned i;
+
+	for (i = 0; i < t->count; i++)
+		t->candidate[i]->refused = false;
+}
+
+/* ms, spread by ±percent. */
+static int64_t
+jitter(int64_t ms, int64_t percent, uint32_t random)
+{
+	int64_t span = ms * percent / 100;
+
+	return ms - span + (2 * span * (int64_t)(random >> 8) >> 24);
+}
+
+int64_t
+token_due_ms(const struct token *token, int64_t interval_ms, uint32_t random)
+{
+	int64_t iat_ms = token->claims.iat_s * 1000;
+	int64_t life_ms = token->claims.exp_s * 1000 - iat_ms;
+	int64_t latest_ms = iat_ms + life_ms / 6 * 5, due_ms;
+
+	if (interval_ms > 0)
+		due_ms = token->since_ms + jitter(interval_ms, 5, random);
+	else
+		due_ms = iat_ms + jitter(life_ms / 2, 5, random);
+	return due_ms < latest_ms ? due_ms : latest_ms;
+}
+
+int64_t
+token_retry_ms(
+    const struct token *token, unsigned n, int64_t now_ms, uint32_t random)
+{
+	int64_t left_ms = token->claims.exp_s * 1000 - now_ms;
+	int64_t ms = RETRY_FIRST_MS;
+
+	for (; n > 1 && ms < RETRY_MAX_MS; n--)
+		ms *= 2;
+	if (ms > RETRY_MAX_MS)
+		ms = RETRY_MAX_MS;
+	if (left_ms > 0 && ms > left_ms / 4)
+		ms = left_ms / 4;
+	if (ms < RETRY_MIN_MS)
+		ms = RETRY_MIN_MS;
+	return jitter(ms, 25, random);
+}
