@@ -59,7 +59,7 @@ static const struct text bad[] = {
     T(""),
     T(" "),
     T("nul"),
-    T("nulll"),
+    T("nullx"),
     T("True"),
     T("tru"),
     T("+1"),
