@@ -35,6 +35,8 @@ struct peer {
 	struct event *readable, *writable;
 	struct event *ending; /* reports an end found while sending */
 	enum peer_end end;
+	int error;  /* with PEER_ERROR */
+	bool deaf;  /* the other side reads no more */
 	bool ended; /* nothing is sent or received any more */
 	bool busy;  /* inside a callback of its own */
 	bool freed; /* … which freed it */
@@ -55,6 +57,14 @@ queued_free(struct peer *p, struct queued *q)
 }
 
 static void
+drop_queue(struct peer *p)
+{
+	while (!TAILQ_EMPTY(&p->queue))
+		queued_free(p, TAILQ_FIRST(&p->queue));
+	(void)event_del(p->writable);
+}
+
+static void
 destroy(struct peer *p)
 {
 	explicit_bzero(p->space, sizeof(p->space));
@@ -66,8 +76,7 @@ peer_free(struct peer *p)
 {
 	if (p == NULL || p->freed)
 		return;
-	while (!TAILQ_EMPTY(&p->queue))
-		queued_free(p, TAILQ_FIRST(&p->queue));
+	drop_queue(p);
 	event_free(p->readable);
 	event_free(p->writable);
 	event_free(p->ending);
@@ -79,15 +88,28 @@ peer_free(struct peer *p)
 
 /* The connection is over; the owner hears of it from the loop. */
 static void
-end_later(struct peer *p, enum peer_end end)
+end_later(struct peer *p, enum peer_end end, int error)
 {
 	if (p->ended)
 		return;
 	p->ended = true;
 	p->end = end;
+	p->error = error;
 	(void)event_del(p->readable);
-	(void)event_del(p->writable);
+	drop_queue(p);
 	event_active(p->ending, EV_TIMEOUT, 0);
+}
+
+/*
+ * The other side reads no more. What it said before it left still counts (why
+ * a child leaves, for one), so the end comes when that is read.
+ */
+static void
+go_deaf(struct peer *p)
+{
+	p->deaf = true;
+	drop_queue(p);
+	event_active(p->readable, EV_READ, 0);
 }
 
 static void
@@ -97,13 +119,8 @@ on_ending(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	errno = p->error;
 	p->params.ops->on_end(p, p->end, p->params.arg);
-}
-
-static enum peer_end
-end_of_errno(void)
-{
-	return errno == EPIPE || errno == ECONNRESET ? PEER_EOF : PEER_ERROR;
 }
 
 /* --- receiving ------------------------------------------------------------ */
@@ -113,7 +130,7 @@ breach(struct peer *p, const char *name, const char *what)
 {
 	log_warnx(
 	    "%s sent %s: %s", proto_role_name(p->params.other), name, what);
-	end_later(p, PEER_BREACH);
+	end_later(p, PEER_BREACH, 0);
 }
 
 static void
@@ -131,6 +148,30 @@ hand_over(struct peer *p, struct ipc_frame *frame)
 	p->busy = false;
 }
 
+/* What ipc_recv said instead of giving a frame: true when there may be one
+ * all the same. */
+static bool
+receive_failed(struct peer *p, int error)
+{
+	switch (error) {
+	case EAGAIN:
+		if (p->deaf)
+			end_later(p, PEER_EOF, 0);
+		return false;
+	case ECONNRESET:
+		/* It closed with frames of ours unread. Linux says so once,
+		 * in front of the frames that it had sent before. */
+		go_deaf(p);
+		return true;
+	case EBADMSG:
+		breach(p, "a packet", "it is no frame");
+		return false;
+	default:
+		end_later(p, PEER_ERROR, error);
+		return false;
+	}
+}
+
 /* One frame: true when there may be another. */
 static bool
 receive(struct peer *p)
@@ -143,12 +184,9 @@ receive(struct peer *p)
 		util_close(&frame.fd);
 		return !p->ended;
 	}
-	if (n == 0)
-		end_later(p, PEER_EOF);
-	else if (errno == EBADMSG)
-		breach(p, "a packet", "it is no frame");
-	else if (errno != EAGAIN && errno != EINTR)
-		end_later(p, end_of_errno());
+	if (n == -1)
+		return receive_failed(p, errno);
+	end_later(p, PEER_EOF, 0);
 	return false;
 }
 
@@ -165,26 +203,36 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 	if (p->freed)
 		destroy(p);
 	else
-		explicit_bzero(p->space, IPC_HEADER_LEN + PROTO_TOKEN_MAX);
+		explicit_bzero(p->space, sizeof(p->space));
 }
 
 /* --- sending -------------------------------------------------------------- */
+
+/* True when the frame is gone. When it is not and the reason is not a full
+ * socket, the queue is empty and nothing more may be sent. */
+static bool
+transmit(struct peer *p, const struct ipc_frame *frame)
+{
+	if (ipc_send(p->params.fd, frame) == 0)
+		return true;
+	if (errno == EPIPE || errno == ECONNRESET)
+		go_deaf(p);
+	else if (errno != EAGAIN)
+		end_later(p, PEER_ERROR, errno);
+	return false;
+}
 
 void
 peer_flush(struct peer *p)
 {
 	struct queued *q;
 
-	while (!p->ended && (q = TAILQ_FIRST(&p->queue)) != NULL) {
-		if (ipc_send(p->params.fd, &q->frame) == -1) {
-			if (errno != EAGAIN && errno != EINTR)
-				end_later(p, end_of_errno());
+	while ((q = TAILQ_FIRST(&p->queue)) != NULL) {
+		if (!transmit(p, &q->frame))
 			return;
-		}
 		queued_free(p, q);
 	}
-	if (!p->ended)
-		(void)event_del(p->writable);
+	(void)event_del(p->writable);
 }
 
 static void
@@ -203,7 +251,7 @@ enqueue(struct peer *p, const struct ipc_frame *frame)
 	if (p->frames >= QUEUE_FRAMES || p->bytes + frame->len > QUEUE_BYTES) {
 		log_warnx("%s does not read: %zu messages are waiting",
 		    proto_role_name(p->params.other), p->frames);
-		end_later(p, PEER_OVERFLOW);
+		end_later(p, PEER_OVERFLOW, 0);
 		return;
 	}
 	q = malloc(sizeof(*q) + frame->len);
@@ -213,12 +261,14 @@ enqueue(struct peer *p, const struct ipc_frame *frame)
 	if (frame->len > 0)
 		memcpy(q->payload, frame->payload, frame->len);
 	q->frame.payload = q->payload;
-	if (frame->fd != -1 &&
-	    (q->frame.fd = fcntl(frame->fd, F_DUPFD_CLOEXEC, 0)) == -1)
-		fatal("a descriptor cannot be duplicated");
 	TAILQ_INSERT_TAIL(&p->queue, q, entry);
 	p->frames++;
 	p->bytes += frame->len;
+	if (frame->fd != -1 &&
+	    (q->frame.fd = fcntl(frame->fd, F_DUPFD_CLOEXEC, 3)) == -1) {
+		end_later(p, PEER_ERROR, errno);
+		return;
+	}
 	if (event_add(p->writable, NULL) == -1)
 		fatalx("an event cannot be added");
 }
@@ -228,29 +278,21 @@ peer_send(struct peer *p, uint16_t type, uint32_t id, const void *payload,
     size_t len, int fd)
 {
 	struct ipc_frame frame = {
-	    .type = type,
-	    .id = id,
-	    .len = (uint32_t)len,
-	    .payload = payload,
-	    .fd = fd,
-	};
-	const char *fault =
-	    proto_check(&frame, p->params.self, p->params.other, p->state);
+	    .type = type, .id = id, .payload = payload, .fd = fd};
+	const char *fault;
 
+	if (p->ended || p->deaf)
+		return;
+	/* What is longer than any frame stays too long. */
+	frame.len = len > IPC_FRAME_MAX ? IPC_FRAME_MAX : (uint32_t)len;
+	fault = proto_check(&frame, p->params.self, p->params.other, p->state);
 	if (fault != NULL)
 		fatalx("sending %s to %s: %s", proto_name(type),
 		    proto_role_name(p->params.other), fault);
-	if (p->ended)
+	if (TAILQ_EMPTY(&p->queue) && transmit(p, &frame))
 		return;
-	if (TAILQ_EMPTY(&p->queue)) {
-		if (ipc_send(p->params.fd, &frame) == 0)
-			return;
-		if (errno != EAGAIN && errno != EINTR) {
-			end_later(p, end_of_errno());
-			return;
-		}
-	}
-	enqueue(p, &frame);
+	if (!p->ended && !p->deaf)
+		enqueue(p, &frame);
 }
 
 void
