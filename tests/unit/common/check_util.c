@@ -249,13 +249,15 @@ print_sibling(const char *name)
 int
 main(int argc, char **argv)
 {
-	Suite *suite = suite_create("util");
-	TCase *tc = tcase_create("util");
 	SRunner *runner;
+	Suite *suite;
+	TCase *tc;
 	int failed;
 
 	if (argc == 2)
 		return print_sibling(argv[1]);
+	suite = suite_create("util");
+	tc = tcase_create("util");
 	tcase_add_test(tc, clocks_count_milliseconds);
 	tcase_add_test(tc, random_fills_what_it_is_given);
 	tcase_add_loop_test(
