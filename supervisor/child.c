@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: MIT */
+/* fork, exec, and the little that is known of each child. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "child.h"
+#include "log.h"
+#include "util.h"
+
+#define CHANNEL_FD 3
+
+struct child {
+	struct child_params params;
+	struct peer *peer;
+	pid_t pid;
+	bool running;
+	int64_t born_ms, seen_ms;
+};
+
+/* --- exec ----------------------------------------------------------------- */
+
+/* Moves fds to 3, 4, … and closes all others. */
+static void
+arrange_fds(const int *fds, int count)
+{
+	int high[2], i;
+
+	/* Above all targets first, so that none overwrites another. */
+	for (i = 0; i < count; i++) {
+		high[i] = fcntl(fds[i], F_DUPFD, CHANNEL_FD + count);
+		if (high[i] == -1)
+			_exit(EX_OSERR);
+	}
+	for (i = 0; i < count; i++)
+		if (dup2(high[i], CHANNEL_FD + i) == -1)
+			_exit(EX_OSERR);
+	if (close_range((unsigned)(CHANNEL_FD + count), ~0U, 0) == -1)
+		_exit(EX_OSERR);
+}
+
+static void
+default_signals(void)
+{
+	sigset_t none;
+	int sig;
+
+	for (sig = 1; sig < NSIG; sig++)
+		(void)signal(sig, SIG_DFL);
+	(void)sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+struct program {
+	const char *name; /* sibling executable */
+	char **argv;
+	const int *fds;
+	int fd_count;
+};
+
+static void
+become(const struct program *p)
+{
+	static char *const environment[] = {NULL};
+	char path[PATH_MAX];
+	int null = open("/dev/null", O_RDWR);
+
+	if (util_sibling(path, sizeof(path), p->name) == -1)
+		_exit(EX_OSERR);
+	(void)setpgid(0, 0);
+	default_signals();
+	if (null != -1)
+		(void)dup2(null, STDIN_FILENO);
+	arrange_fds(p->fds, p->fd_count);
+	(void)execve(path, p->argv, environment);
+	log_warn("%s cannot be executed", path);
+	_exit(EX_UNAVAILABLE);
+}
+
+static pid_t
+spawn(const struct program *p)
+{
+	pid_t pid = fork();
+
+	if (pid == 0)
+		become(p);
+	if (pid == -1)
+		log_warn("no process for %s", p->name);
+	return pid;
+}
+
+/* --- messages ------------------------------------------------------------- */
+
+static void
+on_hello(struct child *c, struct ipc_frame *frame)
+{
+	char build[PROTO_BUILD_MAX];
+	enum proto_role role;
+
+	if (proto_get_hello(frame, &role, build) == -1 ||
+	    role != c->params.role) {
+		child_kill(c, "its HELLO is malformed");
+		return;
+	}
+	if (strcmp(build, proto_build()) != 0) {
+		c->params.ops->on_stranger(c, build, c->params.arg);
+		return;
+	}
+	peer_set_state(c->peer, PROTO_SETUP);
+	c->params.ops->on_hello(c, c->params.arg);
+}
+
+static void
+on_frame(struct peer *peer, struct ipc_frame *frame, void *arg)
+{
+	struct child *c = arg;
+
+	(void)peer;
+	child_saw(c);
+	if (frame->type == PROTO_HELLO)
+		on_hello(c, frame);
+	else
+		c->params.ops->on_frame(c, frame, c->params.arg);
+}
+
+/* An end of file is followed by the end of the process, which waitpid
+ * reports; whoever ended the conversation otherwise is ended. */
+static void
+on_end(struct peer *peer, enum peer_end end, void *arg)
+{
+	struct child *c = arg;
+
+	(void)peer;
+	if (end != PEER_EOF)
+		child_kill(c, "its conversation is over");
+}
+
+static const struct peer_ops peer_ops = {on_frame, on_end};
+
+/* --- life ----------------------------------------------------------------- */
+
+struct child *
+child_start(const struct child_params *params)
+{
+	static char worker_title[] = "telephone: worker";
+	static char tokend_title[] = "telephone: tokend";
+	bool worker = params->role == PROTO_WORKER;
+	char *argv[] = {worker ? worker_title : tokend_title, NULL};
+	struct peer_params peer = {
+	    .base = params->base,
+	    .self = PROTO_SUPERVISOR,
+	    .other = params->role,
+	    .ops = &peer_ops,
+	};
+	struct program program = {worker ? "worker" : "tokend", argv, NULL, 1};
+	struct child *c;
+	int sv[2];
+	pid_t pid;
+
+	if (ipc_pair(sv) == -1) {
+		log_warn("no socket pair for a child");
+		return NULL;
+	}
+	program.fds = &sv[1];
+	pid = spawn(&program);
+	(void)close(sv[1]);
+	if (pid == -1) {
+		(void)close(sv[0]);
+		return NULL;
+	}
+	c = calloc(1, sizeof(*c));
+	if (c == NULL)
+		fatalx("out of memory");
+	c->params = *params;
+	c->pid = pid;
+	c->born_ms = c->seen_ms = util_mono_ms();
+	peer.fd = sv[0];
+	peer.arg = c;
+	c->peer = peer_create(&peer);
+	log_debug("%s started, pid %d", proto_role_name(params->role), pid);
+	return c;
+}
+
+void
+child_free(struct child *c)
+{
+	if (c == NULL)
+		return;
+	peer_free(c->peer);
+	free(c);
+}
+
+struct peer *
+child_peer(struct child *c)
+{
+	return c->peer;
+}
+
+pid_t
+child_pid(const struct child *c)
+{
+	return c->pid;
+}
+
+enum proto_role
+child_role(const struct child *c)
+{
+	return c->params.role;
+}
+
+bool
+child_is_running(const struct child *c)
+{
+	return c->running;
+}
+
+void
+child_set_running(struct child *c)
+{
+	c->running = true;
+	peer_set_state(c->peer, PROTO_RUNNING);
+}
+
+int64_t
+child_age_ms(const struct child *c)
+{
+	return util_mono_ms() - c->born_ms;
+}
+
+void
+child_saw(struct child *c)
+{
+	c->seen_ms = util_mono_ms();
+}
+
+int64_t
+child_silent_ms(const struct child *c)
+{
+	return util_mono_ms() - c->seen_ms;
+}
+
+bool
+child_stop(struct child *c)
+{
+	if (peer_state(c->peer) == PROTO_NEW) {
+		child_kill(c, NULL);
+		return false;
+	}
+	peer_send_empty(c->peer, PROTO_STOP, 0);
+	return true;
+}
+
+void
+child_kill(struct child *c, const char *why)
+{
+	if (why != NULL)
+		log_warnx("%s (pid %d) is killed: %s",
+		    proto_role_name(c->params.role), c->pid, why);
+	if (kill(c->pid, SIGKILL) == -1 && errno != ESRCH)
+		log_warn("pid %d cannot be killed", c->pid);
+}
+
+const char *
+child_status_text(int status, char *space, size_t size)
+{
+	if (WIFSIGNALED(status))
+		(void)util_fmt(space, size, "signal %d (%s)", WTERMSIG(status),
+		    strsignal(WTERMSIG(status)));
+	else
+		(void)util_fmt(
+		    space, size, "exit code %d", WEXITSTATUS(status));
+	return space;
+}
+
+int
+child_check_secrets(int secret, int token)
+{
+	static char title[] = "tokend", option[] = "--check";
+	static char secret_word[] = "secret", token_word[] = "token";
+	char *argv[5] = {title, option};
+	struct program program = {"tokend", argv, NULL, 0};
+	int fds[2], n = 2, status;
+	pid_t pid;
+
+	if (secret != -1) {
+		fds[program.fd_count++] = secret;
+		argv[n++] = secret_word;
+	}
+	if (token != -1) {
+		fds[program.fd_count++] = token;
+		argv[n++] = token_word;
+	}
+	program.fds = fds;
+	pid = spawn(&program);
+	if (pid == -1)
+		return EX_SOFTWARE;
+	while (waitpid(pid, &status, 0) == -1)
+		if (errno != EINTR)
+			return EX_SOFTWARE;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : EX_SOFTWARE;
+}

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT */
+/* The sockets of listen.h. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <netdb.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "listen.h"
+#include "log.h"
+#include "url.h"
+#include "util.h"
+
+#define BACKLOG 64
+
+/* --- health --------------------------------------------------------------- */
+
+/* Numeric only: the supervisor asks nobody for names. */
+static struct addrinfo *
+health_address(const char *host, const char *port)
+{
+	struct addrinfo hints, *ai = NULL;
+
+	memset(&hints, 0, sizeof(hints));
+	hints.ai_socktype = SOCK_STREAM;
+	hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE;
+	if (strcasecmp(host, "localhost") == 0)
+		host = "127.0.0.1";
+	return getaddrinfo(host, port, &hints, &ai) == 0 ? ai : NULL;
+}
+
+static int
+bind_health(const struct addrinfo *ai)
+{
+	int one = 1;
+	int fd = socket(
+	    ai->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (fd == -1)
+		return -1;
+	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	if (bind(fd, ai->ai_addr, ai->ai_addrlen) == -1 ||
+	    listen(fd, BACKLOG) == -1)
+		util_close(&fd);
+	return fd;
+}
+
+int
+listen_health(const struct conf *conf, int *code)
+{
+	const char *host = conf_text(conf, CONF_HEALTH_LISTEN);
+	const char *port = conf_text(conf, CONF_HEALTH_CHECK_PORT);
+	struct addrinfo *ai;
+	int fd;
+
+	*code = EX_OK;
+	if (conf_num(conf, CONF_HEALTH_CHECK_PORT) == 0)
+		return -1;
+	ai = health_address(host, port);
+	if (ai == NULL) {
+		log_errorx("HEALTH_LISTEN: %s is not an IP address", host);
+		*code = EX_CONFIG;
+		return -1;
+	}
+	fd = bind_health(ai);
+	freeaddrinfo(ai);
+	if (fd == -1) {
+		log_warn("HEALTH_CHECK_PORT: cannot listen on %s port %s; "
+			 "`ss -ltnp` shows who does",
+		    host, port);
+		*code = EX_UNAVAILABLE;
+		return -1;
+	}
+	if (!url_is_local(host))
+		log_warnx(
+		    "the health listener on %s is open to the network", host);
+	log_info("health listener on %s port %s", host, port);
+	return fd;
+}
+
+/* --- control -------------------------------------------------------------- */
+
+/* The lock outlives no process, whatever becomes of the files. */
+static int
+take_lock(struct listen_control *c)
+{
+	char path[sizeof(c->path) + 8];
+
+	(void)util_fmt(path, sizeof(path), "%s.lock", c->path);
+	c->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (c->lock == -1) {
+		log_warn("CONTROL_SOCKET: %s cannot be made", path);
+		return errno == EACCES ? EX_NOPERM : EX_CANTCREAT;
+	}
+	if (flock(c->lock, LOCK_EX | LOCK_NB) == 0)
+		return EX_OK;
+	log_errorx("another telephone answers on %s; set CONTROL_SOCKET (and "
+		   "TOKEN_DB_PATH) to run a second one",
+	    c->path);
+	return EX_CANTCREAT;
+}
+
+/* Only a socket is ever removed. */
+static void
+remove_stale(const char *path)
+{
+	struct stat sb;
+
+	if (lstat(path, &sb) == 0 && S_ISSOCK(sb.st_mode))
+		(void)unlink(path);
+}
+
+static void
+give_to_group(const char *path)
+{
+	struct group *gr = getgrnam("telephone");
+
+	if (gr != NULL && chown(path, (uid_t)-1, gr->gr_gid) == -1)
+		log_warn("%s cannot be given to group telephone", path);
+}
+
+static int
+bind_control(struct listen_control *c)
+{
+	struct sockaddr_un sun = {.sun_family = AF_UNIX};
+	mode_t mask;
+	int result;
+
+	if (util_strlcpy(sun.sun_path, c->path, sizeof(sun.sun_path)) >=
+	    sizeof(sun.sun_path)) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	c->fd =
+	    socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (c->fd == -1)
+		return -1;
+	mask = umask(0117); /* 0660, from the first moment */
+	result = bind(c->fd, (struct sockaddr *)&sun, sizeof(sun));
+	(void)umask(mask);
+	return result == -1 ? -1 : listen(c->fd, BACKLOG);
+}
+
+int
+listen_control_open(struct listen_control *c, const char *path, bool root)
+{
+	int code;
+
+	c->fd = c->lock = -1;
+	if (util_strlcpy(c->path, path, sizeof(c->path)) >= sizeof(c->path)) {
+		log_errorx("CONTROL_SOCKET: longer than 107 bytes");
+		return EX_CONFIG;
+	}
+	code = take_lock(c);
+	if (code != EX_OK) {
+		util_close(&c->lock);
+		return code;
+	}
+	remove_stale(c->path);
+	if (bind_control(c) == -1) {
+		log_warn("CONTROL_SOCKET: cannot listen on %s", c->path);
+		code = errno == EACCES ? EX_NOPERM : EX_CANTCREAT;
+		util_close(&c->fd);
+		listen_control_close(c);
+		return code;
+	}
+	if (root)
+		give_to_group(c->path);
+	return EX_OK;
+}
+
+void
+listen_control_close(struct listen_control *c)
+{
+	char path[sizeof(c->path) + 8];
+
+	if (c->lock == -1)
+		return;
+	if (c->fd != -1)
+		(void)unlink(c->path);
+	(void)util_fmt(path, sizeof(path), "%s.lock", c->path);
+	(void)unlink(path);
+	util_close(&c->fd);
+	util_close(&c->lock);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/* The two sockets that anybody may knock at. */
+#ifndef SUPERVISOR_LISTEN_H
+#define SUPERVISOR_LISTEN_H
+
+#include <stdint.h>
+
+#include "conf.h"
+
+/* The health listener, or -1 with *code 0 (none is configured) or a sysexits
+ * code (logged). */
+int listen_health(const struct conf *, int *code);
+
+struct listen_control {
+	int fd;
+	int lock; /* held as long as the socket is ours */
+	char path[108];
+};
+
+/*
+ * Binds the control socket (SOCK_SEQPACKET, mode 0660, group "telephone" when
+ * started by root and there is one). A lock file beside it says whether
+ * another telephone is alive; a stale socket is replaced. 0, or a sysexits
+ * code (logged).
+ */
+int listen_control_open(struct listen_control *, const char *path, bool root);
+/* Removes socket and lock file. */
+void listen_control_close(struct listen_control *);
+
+#endif
