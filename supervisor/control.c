@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: MIT */
+/* The clients of control.h and what they may ask. */
+#include <errno.h>
+#include <grp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+
+#include "control.h"
+#include "log.h"
+#include "peer.h"
+#include "reload.h"
+#include "service.h"
+#include "util.h"
+#include "version.h"
+
+#define CLIENTS_MAX 8
+/* A client that says nothing, and a child that answers nothing. */
+#define IDLE_S 30
+#define STATUS_S 2
+/* A reload may take both of its own bounds. */
+#define RELOAD_S 90
+
+struct client {
+	TAILQ_ENTRY(client) entry;
+	struct control *control;
+	struct peer *peer;
+	struct event *timer;
+	bool wants_worker, wants_tokend; /* a status not yet come */
+	bool reloading;
+};
+
+struct control {
+	struct service *service;
+	struct event *accept;
+	TAILQ_HEAD(, client) clients;
+	unsigned count;
+};
+
+static void
+client_free(struct client *c)
+{
+	TAILQ_REMOVE(&c->control->clients, c, entry);
+	c->control->count--;
+	reload_forget(c->control->service->reload, c);
+	peer_free(c->peer);
+	event_free(c->timer);
+	free(c);
+}
+
+static void
+set_timer(struct client *c, int seconds)
+{
+	struct timeval tv = {.tv_sec = seconds};
+
+	(void)evtimer_add(c->timer, &tv);
+}
+
+static void
+send_text(struct client *c, const char *text)
+{
+	uint8_t space[IPC_PAYLOAD_MAX];
+
+	peer_send_put(
+	    c->peer, PROTO_TEXT, 0, space, proto_put_text(space, text));
+}
+
+static void
+send_done(struct client *c, int code)
+{
+	uint8_t space[IPC_PAYLOAD_MAX];
+
+	peer_send_put(
+	    c->peer, PROTO_DONE, 0, space, proto_put_u8(space, (uint8_t)code));
+	set_timer(c, IDLE_S);
+}
+
+/* --- status --------------------------------------------------------------- */
+
+static uint32_t
+pid_of(const struct child *c)
+{
+	return c == NULL ? 0 : (uint32_t)child_pid(c);
+}
+
+static void
+send_own_status(struct client *c)
+{
+	const struct service *s = c->control->service;
+	struct proto_supervisor_status st;
+	uint8_t space[IPC_PAYLOAD_MAX];
+
+	memset(&st, 0, sizeof(st));
+	st.uptime_ms = util_mono_ms() - s->started_ms;
+	st.pid = (uint32_t)getpid();
+	st.worker_pid = pid_of(s->worker);
+	st.tokend_pid = pid_of(s->tokend);
+	st.generation = s->generation;
+	st.worker_restarts = s->worker_restarts;
+	st.tokend_restarts = s->tokend_restarts;
+	st.root = s->root;
+	(void)util_strlcpy(st.version, version, sizeof(st.version));
+	(void)util_strlcpy(st.config, s->config->file, sizeof(st.config));
+	peer_send_put(c->peer, PROTO_SUPERVISOR_STATUS, 0, space,
+	    proto_put_supervisor_status(space, &st));
+}
+
+static void
+end_status(struct client *c)
+{
+	if (!c->wants_worker && !c->wants_tokend)
+		send_done(c, EX_OK);
+}
+
+static void
+on_status(struct client *c)
+{
+	struct service *s = c->control->service;
+
+	if (c->wants_worker || c->wants_tokend)
+		return; /* asked twice: one answer */
+	send_own_status(c);
+	c->wants_worker = service_ask_status(s, s->worker);
+	c->wants_tokend = service_ask_status(s, s->tokend);
+	set_timer(c, STATUS_S);
+	end_status(c);
+}
+
+void
+control_status(struct control *control, const struct ipc_frame *frame)
+{
+	struct client *c;
+	bool worker = frame->type == PROTO_WORKER_STATUS;
+
+	TAILQ_FOREACH(c, &control->clients, entry)
+	{
+		if (worker ? !c->wants_worker : !c->wants_tokend)
+			continue;
+		peer_send(
+		    c->peer, frame->type, 0, frame->payload, frame->len, -1);
+		if (worker)
+			c->wants_worker = false;
+		else
+			c->wants_tokend = false;
+		end_status(c);
+	}
+}
+
+/* --- reload, version ------------------------------------------------------ */
+
+static void
+on_reload_text(const char *line, void *arg)
+{
+	send_text(arg, line);
+}
+
+static void
+on_reload_done(int code, void *arg)
+{
+	struct client *c = arg;
+
+	c->reloading = false;
+	send_done(c, code);
+}
+
+static const struct reload_ops reload_ops = {on_reload_text, on_reload_done};
+
+static void
+on_reload(struct client *c)
+{
+	if (c->reloading)
+		return;
+	c->reloading = true;
+	set_timer(c, RELOAD_S);
+	reload_start(c->control->service, &reload_ops, c);
+}
+
+static void
+on_version(struct client *c)
+{
+	send_text(c, version);
+	send_done(c, EX_OK);
+}
+
+/* --- clients -------------------------------------------------------------- */
+
+static const struct {
+	enum proto_type type;
+	void (*handle)(struct client *);
+} table[] = {
+    {PROTO_STATUS, on_status},
+    {PROTO_RELOAD, on_reload},
+    {PROTO_VERSION, on_version},
+};
+
+static void
+on_frame(struct peer *peer, struct ipc_frame *frame, void *arg)
+{
+	size_t i;
+
+	(void)peer;
+	for (i = 0; i < UTIL_COUNT(table); i++)
+		if (table[i].type == frame->type)
+			table[i].handle(arg);
+}
+
+static void
+on_end(struct peer *peer, enum peer_end end, void *arg)
+{
+	(void)peer;
+	(void)end;
+	client_free(arg);
+}
+
+static const struct peer_ops peer_ops = {on_frame, on_end};
+
+static void
+on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct client *c = arg;
+
+	(void)fd;
+	(void)what;
+	if (c->wants_worker || c->wants_tokend) {
+		c->wants_worker = c->wants_tokend = false;
+		end_status(c); /* with what there is */
+		return;
+	}
+	client_free(c);
+}
+
+static void
+client_create(struct control *control, int fd)
+{
+	struct client *c = calloc(1, sizeof(*c));
+	struct peer_params params = {
+	    .base = control->service->base,
+	    .fd = fd,
+	    .self = PROTO_SUPERVISOR,
+	    .other = PROTO_CTL,
+	    .ops = &peer_ops,
+	    .arg = c,
+	};
+
+	if (c == NULL)
+		fatalx("out of memory");
+	c->control = control;
+	c->timer = evtimer_new(params.base, on_timer, c);
+	if (c->timer == NULL)
+		fatalx("out of memory");
+	c->peer = peer_create(&params);
+	peer_set_state(c->peer, PROTO_RUNNING);
+	TAILQ_INSERT_TAIL(&control->clients, c, entry);
+	control->count++;
+	set_timer(c, IDLE_S);
+}
+
+static bool
+is_in_group(int fd, const struct ucred *peer, gid_t group)
+{
+	gid_t groups[256];
+	socklen_t len = sizeof(groups);
+	size_t i;
+
+	if (peer->gid == group)
+		return true;
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &len) == -1)
+		return false;
+	for (i = 0; i < len / sizeof(groups[0]); i++)
+		if (groups[i] == group)
+			return true;
+	return false;
+}
+
+/* Root, our own user, or a member of group "telephone": the socket's mode
+ * lets nobody else in, but a mode can be changed by mistake. */
+static bool
+may_ask(int fd, const struct ucred *peer)
+{
+	struct group *gr;
+
+	if (peer->uid == 0 || peer->uid == geteuid())
+		return true;
+	gr = getgrnam("telephone");
+	return gr != NULL && is_in_group(fd, peer, gr->gr_gid);
+}
+
+static void
+on_accept(evutil_socket_t listener, short what, void *arg)
+{
+	struct control *control = arg;
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+	int fd;
+
+	(void)what;
+	fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (fd == -1)
+		return;
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == -1 ||
+	    !may_ask(fd, &peer)) {
+		log_warnx(
+		    "control socket: uid %d may not ask here", (int)peer.uid);
+		util_close(&fd);
+	} else if (control->count == CLIENTS_MAX) {
+		log_warnx("control socket: more than %d clients", CLIENTS_MAX);
+		util_close(&fd);
+	} else {
+		client_create(control, fd);
+	}
+}
+
+struct control *
+control_create(struct service *s, int fd)
+{
+	struct control *control = calloc(1, sizeof(*control));
+
+	if (control == NULL)
+		fatalx("out of memory");
+	control->service = s;
+	TAILQ_INIT(&control->clients);
+	control->accept =
+	    event_new(s->base, fd, EV_READ | EV_PERSIST, on_accept, control);
+	if (control->accept == NULL || event_add(control->accept, NULL) == -1)
+		fatalx("out of memory");
+	return control;
+}
+
+void
+control_free(struct control *control)
+{
+	if (control == NULL)
+		return;
+	while (!TAILQ_EMPTY(&control->clients))
+		client_free(TAILQ_FIRST(&control->clients));
+	event_free(control->accept);
+	free(control);
+}

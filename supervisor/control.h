@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * telephonectl's questions, on the control socket. Its clients are outsiders:
+ * few at a time, bounded in time, and one that breaks the protocol loses its
+ * own conversation only.
+ */
+#ifndef SUPERVISOR_CONTROL_H
+#define SUPERVISOR_CONTROL_H
+
+#include "ipc.h"
+
+struct control;
+struct service;
+
+/* fd is the listening socket, which stays the caller's. Never NULL. */
+struct control *control_create(struct service *, int fd);
+void control_free(struct control *); /* NULL is fine */
+
+/* A child's status has come: passes it on to those who wait. */
+void control_status(struct control *, const struct ipc_frame *);
+
+#endif

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+/* The answers to the children's messages. */
+#include <sysexits.h>
+
+#include "control.h"
+#include "dispatch.h"
+#include "log.h"
+#include "notify.h"
+#include "reload.h"
+#include "service.h"
+#include "util.h"
+
+static void
+send_conf(struct child *c, const struct conf *conf, unsigned to)
+{
+	uint8_t space[IPC_PAYLOAD_MAX];
+	int i, len;
+
+	for (i = 0; i < CONF_KEYS; i++) {
+		len = conf_put(space, conf, (enum conf_id)i, to);
+		if (len != 0)
+			peer_send_put(child_peer(c), PROTO_CONF, 0, space, len);
+	}
+}
+
+static void
+send_fd(struct child *c, enum proto_fd kind, int fd)
+{
+	uint8_t byte = (uint8_t)kind;
+
+	if (fd != -1)
+		peer_send(child_peer(c), PROTO_FD, 0, &byte, 1, fd);
+}
+
+void
+service_configure_tokend(struct service *s, const struct conf *conf,
+    const struct config_secrets *secrets)
+{
+	send_conf(s->tokend, conf, CONF_TO_TOKEND);
+	send_fd(s->tokend, PROTO_FD_SECRET, secrets->secret);
+	send_fd(s->tokend, PROTO_FD_TOKEN, secrets->token);
+	peer_send_empty(child_peer(s->tokend), PROTO_CONF_END, 0);
+}
+
+void
+service_link(struct service *s, struct child *worker)
+{
+	int sv[2];
+
+	if (s->tokend == NULL || worker == NULL ||
+	    peer_state(child_peer(s->tokend)) == PROTO_NEW ||
+	    peer_state(child_peer(worker)) == PROTO_NEW)
+		return; /* whichever says HELLO last is linked then */
+	if (ipc_pair(sv) == -1) {
+		log_warn("no socket pair for worker and tokend");
+		return;
+	}
+	send_fd(s->tokend, PROTO_FD_PEER, sv[0]);
+	send_fd(worker, PROTO_FD_PEER, sv[1]);
+	util_close(&sv[0]);
+	util_close(&sv[1]);
+}
+
+static void
+link_all(struct service *s)
+{
+	size_t i;
+
+	service_link(s, s->worker);
+	service_link(s, s->fresh);
+	for (i = 0; i < SERVICE_WORKERS_MAX; i++)
+		service_link(s, s->old[i]);
+}
+
+static void
+on_hello(struct child *c, void *arg)
+{
+	struct service *s = arg;
+
+	if (child_role(c) == PROTO_TOKEND) {
+		link_all(s);
+		service_configure_tokend(s, &s->conf, &s->secrets);
+		return;
+	}
+	service_link(s, c);
+	send_conf(c, &s->conf, CONF_TO_WORKER);
+	send_fd(c, PROTO_FD_LISTENER, s->listener);
+	peer_send_empty(child_peer(c), PROTO_CONF_END, 0);
+}
+
+static void
+on_stranger(struct child *c, const char *build, void *arg)
+{
+	log_errorx("%s was replaced under a running supervisor (%s, this is "
+		   "%s): ending, so that the new version can be started",
+	    proto_role_name(child_role(c)), build, proto_build());
+	service_stop(arg, EX_SOFTWARE);
+}
+
+static void
+on_conf_ack(struct service *s, struct child *c, struct ipc_frame *frame)
+{
+	uint8_t code;
+
+	if (proto_get_u8(frame, &code) == -1) {
+		child_kill(c, "its CONF_ACK is malformed");
+		return;
+	}
+	if (c == s->tokend && child_is_running(c) && s->reload != NULL)
+		reload_on_ack(s->reload, code);
+}
+
+static void
+on_ready(struct service *s, struct child *c, struct ipc_frame *frame)
+{
+	(void)frame;
+	child_set_running(c);
+	log_debug("%s is ready", proto_role_name(child_role(c)));
+	if (s->ready || s->tokend == NULL || s->worker == NULL ||
+	    !child_is_running(s->tokend) || !child_is_running(s->worker))
+		return;
+	s->ready = true;
+	notify_send("READY=1");
+	log_info("ready: worker pid %d, tokend pid %d", child_pid(s->worker),
+	    child_pid(s->tokend));
+}
+
+static void
+on_joined(struct service *s, struct child *c, struct ipc_frame *frame)
+{
+	(void)frame;
+	if (c == s->fresh && s->reload != NULL)
+		reload_on_joined(s->reload);
+}
+
+static void
+on_status(struct service *s, struct child *c, struct ipc_frame *frame)
+{
+	/* Of several workers, the one that serves speaks for all. */
+	if (s->control != NULL && (c == s->worker || c == s->tokend))
+		control_status(s->control, frame);
+}
+
+static const struct {
+	enum proto_type type;
+	void (*handle)(struct service *, struct child *, struct ipc_frame *);
+} table[] = {
+    {PROTO_CONF_ACK, on_conf_ack},
+    {PROTO_READY, on_ready},
+    {PROTO_JOINED, on_joined},
+    {PROTO_WORKER_STATUS, on_status},
+    {PROTO_TOKEND_STATUS, on_status},
+};
+
+static void
+on_frame(struct child *c, struct ipc_frame *frame, void *arg)
+{
+	size_t i;
+
+	for (i = 0; i < UTIL_COUNT(table); i++)
+		if (table[i].type == frame->type)
+			table[i].handle(arg, c, frame);
+}
+
+const struct child_ops dispatch_ops = {on_hello, on_stranger, on_frame};

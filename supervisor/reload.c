@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: MIT */
+/* reading → tokend judges (ack) → the new worker joins (or time is up). */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include <event2/event.h>
+
+#include "log.h"
+#include "reload.h"
+#include "service.h"
+#include "util.h"
+
+/* tokend may have to wait for a locked store; beyond that it is ill. */
+#define ACK_MAX_S 30
+/* A new worker that cannot join in this time takes over all the same: it may
+ * never have been able to, before the reload either. */
+#define JOIN_MAX_S 30
+
+struct reload {
+	struct service *service;
+	const struct reload_ops *ops;
+	void *arg;
+	struct conf conf;
+	struct config_secrets secrets;
+	struct event *timer;
+	bool judged; /* tokend has said yes */
+};
+
+static void
+tell(struct reload *r, const char *fmt, ...)
+{
+	char line[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	log_info("reload: %s", line);
+	if (r->ops != NULL)
+		r->ops->on_text(line, r->arg);
+}
+
+static void
+finish(struct reload *r, int code)
+{
+	struct service *s = r->service;
+
+	s->reload = NULL;
+	if (r->timer != NULL)
+		event_free(r->timer);
+	conf_clear(&r->conf);
+	util_close(&r->secrets.secret);
+	util_close(&r->secrets.token);
+	if (r->ops != NULL)
+		r->ops->on_done(code, r->arg);
+	free(r);
+}
+
+void
+reload_forget(struct reload *r, void *arg)
+{
+	if (r != NULL && r->ops != NULL && r->arg == arg)
+		r->ops = NULL;
+}
+
+void
+reload_cancel(struct reload *r, const char *why)
+{
+	if (r == NULL)
+		return;
+	if (r->service->fresh != NULL)
+		child_kill(r->service->fresh, why);
+	tell(r, "given up: %s; what ran before goes on", why);
+	finish(r, EX_SOFTWARE);
+}
+
+static void
+on_timer(evutil_socket_t fd, short what, void *arg)
+{
+	struct reload *r = arg;
+
+	(void)fd;
+	(void)what;
+	if (!r->judged) {
+		reload_cancel(r, "tokend does not answer");
+		return;
+	}
+	service_swap(r->service);
+	tell(r,
+	    "the new worker is not joined yet; it has taken over all the "
+	    "same");
+	finish(r, EX_OK);
+}
+
+static void
+tell_lines(struct reload *r, const struct buf *lines)
+{
+	const char *p = (const char *)lines->data;
+	const char *end = p == NULL ? NULL : p + lines->len, *nl;
+
+	for (; p != end && (nl = memchr(p, '\n', (size_t)(end - p))) != NULL;
+	     p = nl + 1)
+		tell(r, "%.*s", (int)(nl - p), p);
+}
+
+/* Keys that only a new start can apply: the old value stays in force. */
+static void
+tell_fixed(struct reload *r)
+{
+	const struct conf *old = &r->service->conf;
+	int i;
+
+	for (i = 0; i < CONF_KEYS; i++)
+		if (!conf_keys[i].reloadable &&
+		    strcmp(conf_text(old, (enum conf_id)i),
+			conf_text(&r->conf, (enum conf_id)i)) != 0)
+			tell(r, "%s has changed and needs a restart",
+			    conf_keys[i].name);
+}
+
+static void
+set_timer(struct reload *r, int seconds)
+{
+	struct timeval tv = {.tv_sec = seconds};
+
+	(void)evtimer_add(r->timer, &tv);
+}
+
+static void
+begin(struct reload *r)
+{
+	struct service *s = r->service;
+
+	if (config_load(s->config, &r->conf) == -1) {
+		tell_lines(r, &r->conf.warnings);
+		tell_lines(r, &r->conf.faults);
+		tell(r, "nothing was changed");
+		finish(r, EX_CONFIG);
+		return;
+	}
+	tell_lines(r, &r->conf.warnings);
+	if (config_secrets(&r->conf, &r->secrets) == -1) {
+		tell(r,
+		    "a secret cannot be read (see the log); nothing was "
+		    "changed");
+		finish(r, EX_CONFIG);
+		return;
+	}
+	if (s->tokend == NULL || !child_is_running(s->tokend)) {
+		tell(r, "tokend is being restarted; try again");
+		finish(r, EX_UNAVAILABLE);
+		return;
+	}
+	tell_fixed(r);
+	set_timer(r, ACK_MAX_S);
+	service_configure_tokend(s, &r->conf, &r->secrets);
+}
+
+void
+reload_start(struct service *s, const struct reload_ops *ops, void *arg)
+{
+	struct reload *r;
+
+	if (s->reload != NULL || s->stopping || !s->ready) {
+		log_warnx("reload: refused, because %s",
+		    s->reload != NULL ? "another one is under way"
+			: s->stopping ? "the service is stopping"
+				      : "the service is still starting");
+		if (ops != NULL) {
+			ops->on_text("refused: another one is under way, or "
+				     "the service is starting or stopping",
+			    arg);
+			ops->on_done(EX_UNAVAILABLE, arg);
+		}
+		return;
+	}
+	r = calloc(1, sizeof(*r));
+	if (r == NULL)
+		fatalx("out of memory");
+	r->service = s;
+	r->ops = ops;
+	r->arg = arg;
+	r->secrets.secret = r->secrets.token = -1;
+	conf_init(&r->conf);
+	r->timer = evtimer_new(s->base, on_timer, r);
+	if (r->timer == NULL)
+		fatalx("out of memory");
+	s->reload = r;
+	begin(r);
+}
+
+/* The new values are the service's from here on; those of its own take effect
+ * now. */
+static void
+adopt(struct reload *r)
+{
+	struct service *s = r->service;
+	struct conf conf = s->conf;
+	struct config_secrets secrets = s->secrets;
+
+	s->conf = r->conf;
+	s->secrets = r->secrets;
+	r->conf = conf; /* freed with the reload */
+	r->secrets = secrets;
+	s->generation++;
+	log_set_level((enum log_level)conf_num(&s->conf, CONF_LOG_LEVEL));
+}
+
+void
+reload_on_ack(struct reload *r, uint8_t code)
+{
+	if (r->judged)
+		return;
+	if (code != EX_OK) {
+		tell(r,
+		    "tokend refused the new secret or token (see the "
+		    "log); nothing was changed");
+		finish(r, code);
+		return;
+	}
+	r->judged = true;
+	adopt(r);
+	if (service_start_fresh(r->service) == -1) {
+		reload_cancel(r, "no new worker can be started");
+		return;
+	}
+	set_timer(r, JOIN_MAX_S);
+}
+
+void
+reload_on_joined(struct reload *r)
+{
+	service_swap(r->service);
+	tell(r, "done: the new worker has joined, the old one drains");
+	finish(r, EX_OK);
+}

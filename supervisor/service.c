@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Children start, end, are started again, and all end with the service.
+ * waitpid(2) is the one authority on who has ended.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+
+#include <event2/event.h>
+
+#include "control.h"
+#include "dispatch.h"
+#include "log.h"
+#include "notify.h"
+#include "priv.h"
+#include "reload.h"
+#include "respawn.h"
+#include "service.h"
+#include "util.h"
+
+/* Every child is asked this often, and killed when it says nothing at all for
+ * that long. */
+#define POLL_MS 5000
+#define SILENT_MAX_MS 15000
+/* From fork to READY, the wait for a locked store apart. */
+#define BIRTH_MAX_MS 30000
+/* What leaving may take beyond SHUTDOWN_TIMEOUT. */
+#define LEAVE_SLACK_MS 5000
+
+static void
+set_timer(struct event *ev, int64_t ms)
+{
+	struct timeval tv;
+
+	tv.tv_sec = (time_t)(ms / 1000);
+	tv.tv_usec = (suseconds_t)(ms % 1000 * 1000);
+	if (evtimer_add(ev, &tv) == -1)
+		fatalx("a timer cannot be armed");
+}
+
+/* --- starting ------------------------------------------------------------- */
+
+static struct child *
+start(struct service *s, enum proto_role role)
+{
+	struct child_params params = {
+	    .base = s->base,
+	    .role = role,
+	    .ops = &dispatch_ops,
+	    .arg = s,
+	};
+
+	return child_start(&params);
+}
+
+static void
+again_later(struct event *timer, unsigned *failures)
+{
+	set_timer(timer, respawn_delay_ms(++*failures));
+}
+
+static void
+start_tokend(struct service *s)
+{
+	s->tokend = start(s, PROTO_TOKEND);
+	if (s->tokend == NULL)
+		again_later(s->tokend_again, &s->tokend_failures);
+}
+
+static void
+start_worker(struct service *s)
+{
+	s->worker = start(s, PROTO_WORKER);
+	if (s->worker == NULL)
+		again_later(s->worker_again, &s->worker_failures);
+}
+
+static void
+on_tokend_again(evutil_socket_t fd, short what, void *arg)
+{
+	struct service *s = arg;
+
+	(void)fd;
+	(void)what;
+	s->tokend_restarts++;
+	start_tokend(s);
+}
+
+static void
+on_worker_again(evutil_socket_t fd, short what, void *arg)
+{
+	struct service *s = arg;
+
+	(void)fd;
+	(void)what;
+	s->worker_restarts++;
+	start_worker(s);
+}
+
+int
+service_start(struct service *s)
+{
+	start_tokend(s);
+	start_worker(s);
+	return s->tokend != NULL && s->worker != NULL ? 0 : -1;
+}
+
+int
+service_start_fresh(struct service *s)
+{
+	s->fresh = start(s, PROTO_WORKER);
+	return s->fresh == NULL ? -1 : 0;
+}
+
+static void
+drain(struct service *s, struct child *worker)
+{
+	size_t i;
+
+	if (worker == NULL)
+		return;
+	for (i = 0; i < SERVICE_WORKERS_MAX; i++) {
+		if (s->old[i] == NULL) {
+			s->old[i] = worker;
+			(void)child_stop(worker);
+			return;
+		}
+	}
+	/* More reloads than drains can end: the oldest must go. */
+	child_kill(s->old[0], "too many generations are draining");
+	(void)child_stop(worker);
+}
+
+void
+service_swap(struct service *s)
+{
+	struct child *old = s->worker;
+
+	(void)evtimer_del(s->worker_again);
+	s->worker = s->fresh;
+	s->fresh = NULL;
+	s->worker_failures = 0;
+	drain(s, old);
+}
+
+/* --- ending --------------------------------------------------------------- */
+
+static bool
+has_workers(const struct service *s)
+{
+	size_t i;
+
+	for (i = 0; i < SERVICE_WORKERS_MAX; i++)
+		if (s->old[i] != NULL)
+			return true;
+	return s->worker != NULL || s->fresh != NULL;
+}
+
+/* tokend goes last: a refresh that came in the drain is still stored. */
+static void
+continue_stop(struct service *s)
+{
+	if (has_workers(s))
+		return;
+	if (s->tokend != NULL)
+		(void)child_stop(s->tokend);
+	else
+		(void)event_base_loopbreak(s->base);
+}
+
+static void
+kill_all(struct service *s, const char *why)
+{
+	struct child *all[] = {s->tokend, s->worker, s->fresh};
+	size_t i;
+
+	for (i = 0; i < UTIL_COUNT(all); i++)
+		if (all[i] != NULL)
+			child_kill(all[i], why);
+	for (i = 0; i < SERVICE_WORKERS_MAX; i++)
+		if (s->old[i] != NULL)
+			child_kill(s->old[i], why);
+}
+
+static void
+on_deadline(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	kill_all(arg, "it does not leave");
+}
+
+void
+service_stop(struct service *s, int code)
+{
+	struct child *leaving[] = {s->worker, s->fresh};
+	size_t i;
+
+	if (s->stopping) {
+		log_warnx("stopping at once");
+		s->exit_code = code != EX_OK ? code : 1;
+		kill_all(s, NULL);
+		return;
+	}
+	s->stopping = true;
+	s->exit_code = code;
+	notify_send("STOPPING=1");
+	(void)evtimer_del(s->tokend_again);
+	(void)evtimer_del(s->worker_again);
+	reload_cancel(s->reload, "the service is stopping");
+	set_timer(s->deadline,
+	    conf_num(&s->conf, CONF_SHUTDOWN_TIMEOUT) + LEAVE_SLACK_MS);
+	for (i = 0; i < UTIL_COUNT(leaving); i++)
+		if (leaving[i] != NULL)
+			(void)child_stop(leaving[i]);
+	continue_stop(s);
+}
+
+/* --- a child has ended ---------------------------------------------------- */
+
+static struct child **
+find(struct service *s, pid_t pid)
+{
+	struct child **all[] = {&s->tokend, &s->worker, &s->fresh};
+	size_t i;
+
+	for (i = 0; i < UTIL_COUNT(all); i++)
+		if (*all[i] != NULL && child_pid(*all[i]) == pid)
+			return all[i];
+	for (i = 0; i < SERVICE_WORKERS_MAX; i++)
+		if (s->old[i] != NULL && child_pid(s->old[i]) == pid)
+			return &s->old[i];
+	return NULL;
+}
+
+/* An end that no new start can mend: what the child said of its own birth, or
+ * MAX_RETRIES. */
+static bool
+is_final(const struct service *s, const struct child *c, int status)
+{
+	int code = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
+
+	if (code < EX__BASE || code > EX__MAX)
+		return false;
+	if (child_is_running(c))
+		return child_role(c) == PROTO_WORKER && code == EX_UNAVAILABLE;
+	return !s->ready;
+}
+
+static void
+start_again(struct service *s, enum proto_role role, int64_t age_ms)
+{
+	bool tokend = role == PROTO_TOKEND;
+	unsigned *failures = tokend ? &s->tokend_failures : &s->worker_failures;
+
+	if (age_ms >= RESPAWN_GOOD_MS)
+		*failures = 0;
+	again_later(tokend ? s->tokend_again : s->worker_again, failures);
+}
+
+static void
+on_child_end(struct service *s, struct child **slot, int status)
+{
+	struct child *c = *slot;
+	enum proto_role role = child_role(c);
+	int64_t age_ms = child_age_ms(c);
+	bool final = is_final(s, c, status);
+	char text[64];
+
+	*slot = NULL;
+	if (!s->stopping && slot < &s->old[0])
+		log_warnx("%s (pid %d) ended with %s after %" PRId64 " s",
+		    proto_role_name(role), child_pid(c),
+		    child_status_text(status, text, sizeof(text)),
+		    age_ms / 1000);
+	child_free(c);
+	if (s->stopping)
+		continue_stop(s);
+	else if (slot == &s->fresh)
+		reload_cancel(s->reload, "the new worker ended");
+	else if (slot >= &s->old[0])
+		return; /* drained */
+	else if (final)
+		service_stop(s, WEXITSTATUS(status));
+	else
+		start_again(s, role, age_ms);
+}
+
+static void
+on_sigchld(evutil_socket_t sig, short what, void *arg)
+{
+	struct service *s = arg;
+	struct child **slot;
+	int status;
+	pid_t pid;
+
+	(void)sig;
+	(void)what;
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		slot = find(s, pid);
+		if (slot != NULL)
+			on_child_end(s, slot, status);
+	}
+}
+
+/* --- liveness ------------------------------------------------------------- */
+
+bool
+service_ask_status(struct service *s, struct child *c)
+{
+	if (c == NULL || !child_is_running(c))
+		return false;
+	peer_send_empty(child_peer(c), PROTO_STATUS, ++s->last_id);
+	return true;
+}
+
+static void
+check(struct service *s, struct child *c)
+{
+	if (c == NULL)
+		return;
+	if (child_is_running(c)) {
+		if (child_silent_ms(c) > SILENT_MAX_MS)
+			child_kill(c, "it answers nothing any more");
+		else
+			(void)service_ask_status(s, c);
+	} else if (child_age_ms(c) >
+	    BIRTH_MAX_MS + conf_num(&s->conf, CONF_DB_TIMEOUT)) {
+		child_kill(c, "it does not become ready");
+	}
+}
+
+static void
+on_poll(evutil_socket_t fd, short what, void *arg)
+{
+	struct service *s = arg;
+	size_t i;
+
+	(void)fd;
+	(void)what;
+	check(s, s->tokend);
+	check(s, s->worker);
+	check(s, s->fresh);
+	for (i = 0; i < SERVICE_WORKERS_MAX; i++)
+		check(s, s->old[i]);
+	set_timer(s->poll, POLL_MS);
+}
+
+/* --- life ----------------------------------------------------------------- */
+
+struct service *
+service_create(struct event_base *base, struct config *config,
+    struct conf *conf, const struct config_secrets *secrets)
+{
+	struct service *s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		fatalx("out of memory");
+	s->base = base;
+	s->config = config;
+	s->conf = *conf;
+	s->secrets = *secrets;
+	s->listener = -1;
+	s->root = priv_is_root();
+	s->generation = 1;
+	s->started_ms = util_mono_ms();
+	s->tokend_again = evtimer_new(base, on_tokend_again, s);
+	s->worker_again = evtimer_new(base, on_worker_again, s);
+	s->poll = evtimer_new(base, on_poll, s);
+	s->deadline = evtimer_new(base, on_deadline, s);
+	s->child_signal = evsignal_new(base, SIGCHLD, on_sigchld, s);
+	if (s->tokend_again == NULL || s->worker_again == NULL ||
+	    s->poll == NULL || s->deadline == NULL || s->child_signal == NULL ||
+	    event_add(s->child_signal, NULL) == -1)
+		fatalx("out of memory");
+	set_timer(s->poll, POLL_MS);
+	return s;
+}
+
+void
+service_free(struct service *s)
+{
+	event_free(s->tokend_again);
+	event_free(s->worker_again);
+	event_free(s->poll);
+	event_free(s->deadline);
+	event_free(s->child_signal);
+	conf_clear(&s->conf);
+	util_close(&s->secrets.secret);
+	util_close(&s->secrets.token);
+	util_close(&s->listener);
+	free(s);
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The supervisor's state, and what every part of it may ask of it: which
+ * children there are, with what configuration, and whether all of it is about
+ * to end. dispatch.c answers the children, reload.c and control.c the
+ * operator.
+ */
+#ifndef SUPERVISOR_SERVICE_H
+#define SUPERVISOR_SERVICE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "child.h"
+#include "conf.h"
+#include "config.h"
+
+struct control;
+struct event;
+struct event_base;
+struct reload;
+
+/* Generations of the worker alive at the same time: one serves, one is
+ * coming, the others drain. */
+#define SERVICE_WORKERS_MAX 4
+
+struct service {
+	struct event_base *base;
+	struct config *config;
+	struct conf conf;
+	struct config_secrets secrets;
+	int listener; /* health, -1: none */
+	bool root;
+	struct child *tokend;
+	struct child *worker;			   /* the one that serves */
+	struct child *fresh;			   /* the one that is coming */
+	struct child *old[SERVICE_WORKERS_MAX];	   /* those that drain */
+	struct event *tokend_again, *worker_again; /* respawns */
+	unsigned tokend_failures, worker_failures; /* in a row */
+	uint32_t tokend_restarts, worker_restarts;
+	uint32_t generation; /* of the configuration, from 1 */
+	uint32_t last_id;    /* of STATUS */
+	int64_t started_ms;
+	struct event *poll;	/* liveness */
+	struct event *deadline; /* of the end */
+	struct event *child_signal;
+	struct reload *reload;	 /* under way, or NULL */
+	struct control *control; /* NULL before it is open */
+	bool ready;		 /* both children have been READY */
+	bool stopping;
+	int exit_code;
+};
+
+/* Never NULL. conf and secrets are taken over. */
+struct service *service_create(struct event_base *, struct config *,
+    struct conf *, const struct config_secrets *);
+void service_free(struct service *);
+
+/* Starts both children. 0 or -1. */
+int service_start(struct service *);
+
+/* Drains, stops all children, ends the loop; `code` is main's. The second
+ * call ends everything at once. */
+void service_stop(struct service *, int code);
+
+/* Starts a worker of the present configuration beside the one that serves, as
+ * `fresh`. 0 or -1. */
+int service_start_fresh(struct service *);
+
+/* `fresh` takes the place of the worker that serves, which drains. */
+void service_swap(struct service *);
+
+/* Sends tokend its configuration and secrets (again). */
+void service_configure_tokend(
+    struct service *, const struct conf *, const struct config_secrets *);
+
+/* Asks a running child for its status; on what it answers, control_status is
+ * called. False: it cannot answer. */
+bool service_ask_status(struct service *, struct child *);
+
+/* A fresh socket pair between tokend and this worker, if both can take it. */
+void service_link(struct service *, struct child *worker);
+
+#endif
