@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * telephonectl(8): asks a running telephone over its control socket. One
+ * question, its answers, DONE with the exit code.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "ipc.h"
+#include "proto.h"
+#include "telephonectl_status.h"
+#include "util.h"
+#include "version.h"
+
+/* Longer than a reload may take in the supervisor. */
+#define ANSWER_MS (100 * 1000)
+/* Answered, but not ready: what `status` says to a script. */
+#define EXIT_NOT_READY 1
+
+static const char help[] =
+    "usage: telephonectl [-s socket] command\n"
+    "\n"
+    "  status [--json]  what the running telephone does\n"
+    "  reload           read the configuration again\n"
+    "  version          the version that is running\n"
+    "  help             print this\n"
+    "\n"
+    "The socket: -s, else $CONTROL_SOCKET, else the default of\n"
+    "telephone.conf(5).\n";
+
+static int
+fail(int code, const char *what, const char *more)
+{
+	(void)fprintf(stderr, "telephonectl: %s%s%s\n", what,
+	    more[0] != '\0' ? ": " : "", more);
+	return code;
+}
+
+/* --- the socket ----------------------------------------------------------- */
+
+/* The same default as the supervisor's. */
+static void
+default_socket(char *path, size_t size)
+{
+	const char *env = getenv("CONTROL_SOCKET");
+	const char *runtime = getenv("XDG_RUNTIME_DIR");
+
+	if (env != NULL && env[0] != '\0') {
+		(void)util_strlcpy(path, env, size);
+		return;
+	}
+	if (geteuid() == 0)
+		(void)util_strlcpy(path, "/run/telephone/telephone.sock", size);
+	else if (runtime != NULL && runtime[0] == '/')
+		(void)util_fmt(path, size, "%s/telephone.sock", runtime);
+	else
+		(void)util_fmt(
+		    path, size, "/tmp/telephone-%u/telephone.sock", geteuid());
+	/* An ordinary user of a telephone that root has started. */
+	if (geteuid() != 0 && access(path, F_OK) == -1 &&
+	    access("/run/telephone/telephone.sock", F_OK) == 0)
+		(void)util_strlcpy(path, "/run/telephone/telephone.sock", size);
+}
+
+/* The descriptor, or -1 with *code set and the reason said. */
+static int
+connect_to(const char *path, int *code)
+{
+	struct sockaddr_un sun = {.sun_family = AF_UNIX};
+	int fd;
+
+	*code = EX_UNAVAILABLE;
+	if (util_strlcpy(sun.sun_path, path, sizeof(sun.sun_path)) >=
+	    sizeof(sun.sun_path)) {
+		*code = fail(EX_USAGE, "the socket's path is too long", path);
+		return -1;
+	}
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	if (fd != -1 && connect(fd, (struct sockaddr *)&sun, sizeof(sun)) == 0)
+		return fd;
+	if (errno == EACCES)
+		*code = fail(EX_NOPERM,
+		    "you may not ask this telephone (be root, its user, or "
+		    "in group telephone)",
+		    path);
+	else if (errno == ENOENT || errno == ECONNREFUSED)
+		(void)fail(*code, "no telephone is running here", path);
+	else
+		(void)fail(*code, path, strerror(errno));
+	util_close(&fd);
+	return -1;
+}
+
+/* --- the conversation ----------------------------------------------------- */
+
+struct talk {
+	int fd;
+	struct status status;
+	bool want_status;
+	uint8_t space[IPC_FRAME_MAX];
+};
+
+/* Waits for one frame: 0, or -1. */
+static int
+receive(struct talk *t, struct ipc_frame *frame)
+{
+	struct pollfd p = {.fd = t->fd, .events = POLLIN};
+	const char *fault;
+
+	if (poll(&p, 1, ANSWER_MS) <= 0) {
+		(void)fail(0, "the telephone does not answer", "");
+		return -1;
+	}
+	if (ipc_recv(t->fd, t->space, frame) != 1) {
+		(void)fail(0, "the telephone ended the conversation", "");
+		return -1;
+	}
+	util_close(&frame->fd);
+	fault = proto_check(frame, PROTO_SUPERVISOR, PROTO_CTL, PROTO_RUNNING);
+	if (fault != NULL) {
+		(void)fail(0, proto_name(frame->type), fault);
+		return -1;
+	}
+	return 0;
+}
+
+/* One answer: 0, or -1 when it cannot be read. */
+static int
+take(struct talk *t, const struct ipc_frame *frame)
+{
+	static char text[PROTO_TEXT_MAX];
+	struct status *s = &t->status;
+
+	switch (frame->type) {
+	case PROTO_TEXT:
+		if (proto_get_text(frame, text) == -1)
+			return -1;
+		(void)printf("%s\n", text);
+		return 0;
+	case PROTO_SUPERVISOR_STATUS:
+		return proto_get_supervisor_status(frame, &s->supervisor);
+	case PROTO_WORKER_STATUS:
+		s->has_worker = true;
+		return proto_get_worker_status(frame, &s->worker);
+	case PROTO_TOKEND_STATUS:
+		s->has_tokend = true;
+		return proto_get_tokend_status(frame, &s->tokend);
+	default:
+		return -1;
+	}
+}
+
+static int
+converse(struct talk *t, uint16_t question)
+{
+	struct ipc_frame frame = {.type = question, .fd = -1};
+	uint8_t code;
+
+	if (ipc_send(t->fd, &frame) == -1)
+		return fail(EX_UNAVAILABLE, "cannot ask", strerror(errno));
+	for (;;) {
+		if (receive(t, &frame) == -1)
+			return EX_UNAVAILABLE;
+		if (frame.type == PROTO_DONE)
+			return proto_get_u8(&frame, &code) == 0 ? code
+								: EX_SOFTWARE;
+		if (take(t, &frame) == -1)
+			return fail(EX_SOFTWARE, "an answer of another version",
+			    proto_name(frame.type));
+	}
+}
+
+static int
+ask(const char *path, uint16_t question, bool json)
+{
+	static struct talk t;
+	int code;
+
+	t.fd = connect_to(path, &code);
+	if (t.fd == -1)
+		return code;
+	code = converse(&t, question);
+	util_close(&t.fd);
+	if (code != EX_OK || question != PROTO_STATUS)
+		return code;
+	if (json)
+		status_print_json(&t.status);
+	else
+		status_print(&t.status);
+	return t.status.has_worker && t.status.worker.ready ? EX_OK
+							    : EXIT_NOT_READY;
+}
+
+/* --- the command line ----------------------------------------------------- */
+
+static const struct {
+	const char *name;
+	uint16_t question;
+} commands[] = {
+    {"status", PROTO_STATUS},
+    {"reload", PROTO_RELOAD},
+    {"version", PROTO_VERSION},
+};
+
+static int
+run(const char *path, int argc, char **argv)
+{
+	bool json = argc == 2 && strcmp(argv[1], "--json") == 0;
+	size_t i;
+
+	for (i = 0; i < UTIL_COUNT(commands); i++) {
+		if (strcmp(argv[0], commands[i].name) != 0)
+			continue;
+		if (argc > 1 && !(json && commands[i].question == PROTO_STATUS))
+			return fail(EX_USAGE, "unexpected argument", argv[1]);
+		return ask(path, commands[i].question, json);
+	}
+	if (strcmp(argv[0], "help") == 0) {
+		(void)fputs(help, stdout);
+		return EX_OK;
+	}
+	return fail(
+	    EX_USAGE, "no such command (see telephonectl help)", argv[0]);
+}
+
+int
+main(int argc, char **argv)
+{
+	static const struct option longs[] = {
+	    {"socket", required_argument, NULL, 's'},
+	    {"help", no_argument, NULL, 'h'},
+	    {"version", no_argument, NULL, 'V'},
+	    {NULL, 0, NULL, 0},
+	};
+	char path[1024];
+	int c;
+
+	default_socket(path, sizeof(path));
+	/* "+": the command's own options are the command's. */
+	while ((c = getopt_long(argc, argv, "+s:hV", longs, NULL)) != -1) {
+		switch (c) {
+		case 's':
+			(void)util_strlcpy(path, optarg, sizeof(path));
+			break;
+		case 'h':
+			(void)fputs(help, stdout);
+			return EX_OK;
+		case 'V':
+			(void)printf("telephonectl %s\n", version);
+			return EX_OK;
+		default:
+			return EX_USAGE;
+		}
+	}
+	if (optind == argc) {
+		(void)fputs(help, stderr);
+		return EX_USAGE;
+	}
+	return run(path, argc - optind, argv + optind);
+}

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT */
+/* The two forms of a status. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "telephonectl_status.h"
+#include "util.h"
+
+#define AGE_MAX 32
+
+/* "2d 3h", "4m 5s", "1.2s". */
+static const char *
+age(int64_t ms, char space[AGE_MAX])
+{
+	int64_t s = ms / 1000;
+
+	if (ms < 0)
+		(void)util_fmt(space, AGE_MAX, "-");
+	else if (s >= 86400)
+		(void)util_fmt(space, AGE_MAX, "%" PRId64 "d %" PRId64 "h",
+		    s / 86400, s % 86400 / 3600);
+	else if (s >= 3600)
+		(void)util_fmt(space, AGE_MAX, "%" PRId64 "h %" PRId64 "m",
+		    s / 3600, s % 3600 / 60);
+	else if (s >= 60)
+		(void)util_fmt(space, AGE_MAX, "%" PRId64 "m %" PRId64 "s",
+		    s / 60, s % 60);
+	else
+		(void)util_fmt(space, AGE_MAX, "%" PRId64 ".%" PRId64 "s", s,
+		    ms % 1000 / 100);
+	return space;
+}
+
+/* --- for people ----------------------------------------------------------- */
+
+static void
+print_tunnel(const struct proto_worker_status *w)
+{
+	char a[AGE_MAX], b[AGE_MAX];
+
+	(void)printf("tunnel       %s", proto_tunnel_name(w->tunnel));
+	if (w->joined_ms >= 0)
+		(void)printf(" since %s, last heartbeat %s%s",
+		    age(w->joined_ms, a),
+		    w->heartbeat_ms < 0 ? "not yet due"
+					: age(w->heartbeat_ms, b),
+		    w->heartbeat_ms < 0 ? "" : " ago");
+	if (w->retry_ms >= 0)
+		(void)printf(", next attempt in %s", age(w->retry_ms, a));
+	(void)printf("\n");
+	if (w->last_reason != PROTO_REASON_NONE) {
+		(void)printf(
+		    "last end     %s", proto_reason_name(w->last_reason));
+		if (w->last_detail != 0)
+			(void)printf(" %u", w->last_detail);
+		(void)printf("\n");
+	}
+	(void)printf("requests     %" PRIu64 ", %" PRIu64
+		     " refused or failed, %" PRIu64 " in flight\n",
+	    w->requests, w->failures, w->in_flight);
+	(void)printf("reconnects   %" PRIu64 ", rejoins %" PRIu64 "\n",
+	    w->reconnects, w->rejoins);
+}
+
+static void
+print_token(const struct proto_tokend_status *t)
+{
+	char a[AGE_MAX];
+	int64_t left_ms = t->exp_s * 1000 - util_wall_ms();
+
+	if (t->state == PROTO_TOKEN_NONE) {
+		(void)printf("token        awaited: set TELEPHONE_TOKEN and "
+			     "reload\n");
+		return;
+	}
+	(void)printf("token        %s, from %s, path_id %s, jti %s\n",
+	    proto_token_state_name(t->state), proto_source_name(t->source),
+	    t->path_id, t->jti);
+	(void)printf("             %s %s%s",
+	    left_ms > 0 ? "expires in" : "expired",
+	    age(left_ms > 0 ? left_ms : -left_ms, a),
+	    left_ms > 0 ? "" : " ago");
+	if (t->refresh_in_ms >= 0)
+		(void)printf(", refresh in %s", age(t->refresh_in_ms, a));
+	(void)printf("\nrefreshes    %" PRIu64 ", %" PRIu64 " failed; %" PRIu64
+		     " tokens stored\n",
+	    t->refreshes, t->refresh_failures, t->rows);
+}
+
+void
+status_print(const struct status *s)
+{
+	const struct proto_supervisor_status *p = &s->supervisor;
+	char a[AGE_MAX];
+
+	(void)printf("telephone    %s, %s, up %s\n", p->version,
+	    s->has_worker && s->worker.draining	   ? "draining"
+		: s->has_worker && s->worker.ready ? "ready"
+						   : "not ready",
+	    age(p->uptime_ms, a));
+	if (s->has_worker)
+		print_tunnel(&s->worker);
+	else
+		(void)printf("worker       does not answer\n");
+	if (s->has_tokend)
+		print_token(&s->tokend);
+	else
+		(void)printf("tokend       does not answer\n");
+	(void)printf("processes    supervisor %u, worker %u (restarts %u), "
+		     "tokend %u (restarts %u)\n",
+	    p->pid, p->worker_pid, p->worker_restarts, p->tokend_pid,
+	    p->tokend_restarts);
+	(void)printf("config       %s, generation %u, %s\n",
+	    p->config[0] != '\0' ? p->config : "environment only",
+	    p->generation,
+	    p->root ? "a user for each process" : "one user for all");
+}
+
+/* --- for programs --------------------------------------------------------- */
+
+static void
+json_text(const char *name, const char *text)
+{
+	const unsigned char *p = (const unsigned char *)text;
+
+	(void)printf(",\"%s\":\"", name);
+	for (; *p != '\0'; p++) {
+		if (*p == '"' || *p == '\\')
+			(void)printf("\\%c", *p);
+		else if (*p < 0x20 || *p == 0x7f)
+			(void)printf("\\u%04x", *p);
+		else
+			(void)putchar(*p);
+	}
+	(void)putchar('"');
+}
+
+static void
+json_int(const char *name, int64_t v)
+{
+	(void)printf(",\"%s\":%" PRId64, name, v);
+}
+
+static void
+json_bool(const char *name, bool v)
+{
+	(void)printf(",\"%s\":%s", name, v ? "true" : "false");
+}
+
+static void
+json_worker(const struct proto_worker_status *w)
+{
+	(void)printf(
+	    ",\"worker\":{\"tunnel\":\"%s\"", proto_tunnel_name(w->tunnel));
+	json_text("last_end", proto_reason_name(w->last_reason));
+	json_int("last_end_detail", w->last_detail);
+	json_bool("draining", w->draining);
+	json_int("joined_ms", w->joined_ms);
+	json_int("heartbeat_ms", w->heartbeat_ms);
+	json_int("retry_ms", w->retry_ms);
+	json_int("requests", (int64_t)w->requests);
+	json_int("failures", (int64_t)w->failures);
+	json_int("in_flight", (int64_t)w->in_flight);
+	json_int("reconnects", (int64_t)w->reconnects);
+	json_int("rejoins", (int64_t)w->rejoins);
+	(void)putchar('}');
+}
+
+static void
+json_token(const struct proto_tokend_status *t)
+{
+	(void)printf(
+	    ",\"token\":{\"state\":\"%s\"", proto_token_state_name(t->state));
+	json_text("source", proto_source_name(t->source));
+	json_text("path_id", t->path_id);
+	json_text("jti", t->jti);
+	json_int("iat", t->iat_s);
+	json_int("exp", t->exp_s);
+	json_int("refresh_in_ms", t->refresh_in_ms);
+	json_int("refreshes", (int64_t)t->refreshes);
+	json_int("refresh_failures", (int64_t)t->refresh_failures);
+	json_int("stored", (int64_t)t->rows);
+	(void)putchar('}');
+}
+
+void
+status_print_json(const struct status *s)
+{
+	const struct proto_supervisor_status *p = &s->supervisor;
+
+	(void)printf("{\"ready\":%s",
+	    s->has_worker && s->worker.ready ? "true" : "false");
+	json_text("version", p->version);
+	json_int("uptime_ms", p->uptime_ms);
+	json_int("pid", p->pid);
+	json_int("worker_pid", p->worker_pid);
+	json_int("tokend_pid", p->tokend_pid);
+	json_int("worker_restarts", p->worker_restarts);
+	json_int("tokend_restarts", p->tokend_restarts);
+	json_int("generation", p->generation);
+	json_bool("separate_users", p->root);
+	json_text("config", p->config);
+	if (s->has_worker)
+		json_worker(&s->worker);
+	if (s->has_tokend)
+		json_token(&s->tokend);
+	(void)printf("}\n");
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* What `telephonectl status` prints, for people and for programs. */
+#ifndef SUPERVISOR_TELEPHONECTL_STATUS_H
+#define SUPERVISOR_TELEPHONECTL_STATUS_H
+
+#include <stdbool.h>
+
+#include "proto.h"
+
+struct status {
+	struct proto_supervisor_status supervisor;
+	struct proto_worker_status worker;
+	struct proto_tokend_status tokend;
+	bool has_worker, has_tokend; /* it answered */
+};
+
+/* To stdout. */
+void status_print(const struct status *);
+/* One object; its names are part of the interface. */
+void status_print_json(const struct status *);
+
+#endif
