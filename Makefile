@@ -160,7 +160,13 @@ deps:
 # --- tests -------------------------------------------------------------------
 PYTHON ?= /usr/bin/python3
 check: deps
-	$(Q)$(MAKE) --no-print-directory all check-unit check-switchboard check-bridge
+	$(Q)$(MAKE) --no-print-directory all check-unit check-switchboard \
+	check-bridge check-meta check-it
+# The daemon's own tests, and what they stand on.
+check-it: $(PROGS)
+	$(Q)$(PYTHON) -B tests/it/run.py $(O) $(IT_ARGS)
+check-meta: $(PROGS)
+	$(Q)$(PYTHON) -B tests/meta/run.py $(O)
 check-switchboard: $(O)/switchboard $(O)/phoenix/node_modules
 	$(Q)$(PYTHON) -B tests/switchboard/selftest.py $(O)/switchboard
 	$(Q)node tests/switchboard/phoenix/check.js $(O)/switchboard $(O)/phoenix
@@ -173,8 +179,32 @@ $(O)/phoenix/node_modules: tests/switchboard/phoenix/package-lock.json
 	$(Q)cp tests/switchboard/phoenix/package*.json $(O)/phoenix/
 	$(Q)cd $(O)/phoenix && npm ci --silent --no-audit --no-fund
 	@touch $@
-asan:
-	$(Q)$(MAKE) --no-print-directory VARIANT=asan WERROR=1 check
+asan: deps
+	$(Q)$(MAKE) --no-print-directory VARIANT=asan WERROR=1 \
+	all check-unit check-switchboard check-bridge check-it
+
+# Line coverage of the daemon, of the unit and the integration tests together.
+COVERAGE_MIN ?= 70
+coverage: deps
+	$(Q)rm -rf build/coverage
+	$(Q)$(MAKE) --no-print-directory VARIANT=coverage all check-unit check-it
+	$(Q)gcovr -r . --object-directory build/coverage/obj \
+	--filter 'supervisor/' --filter 'worker/' --filter 'tokend/' \
+	--filter 'common/' --fail-under-line $(COVERAGE_MIN) --print-summary
+
+# Switchboard, demo backend and telephone together; ends with Ctrl-C.
+demo: deps
+	$(Q)$(MAKE) --no-print-directory $(PROGS)
+	$(Q)$(PYTHON) -B tests/demo.py $(O)
+
+# --- install -----------------------------------------------------------------
+install: $(DAEMON)
+	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(LIBEXECDIR) \
+	$(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8
+	install -m 0755 $(O)/telephone $(O)/telephonectl $(DESTDIR)$(SBINDIR)
+	install -m 0755 $(O)/worker $(O)/tokend $(DESTDIR)$(LIBEXECDIR)
+	install -m 0644 man/telephone.conf.5 $(DESTDIR)$(MANDIR)/man5
+	install -m 0644 man/telephone.8 man/telephonectl.8 $(DESTDIR)$(MANDIR)/man8
 
 # --- static checks -----------------------------------------------------------
 C_FILES := $(sort $(wildcard */*.c */*.h tests/*/*.c tests/*/*.h))
@@ -183,12 +213,18 @@ format:
 format-check:
 	@clang-format --dry-run -Werror $(C_FILES)
 lint: format-check
+	@mandoc -T lint -W warning man/*.[58]
+	@cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 -Icommon \
+	--enable=warning,portability --suppress=missingIncludeSystem \
+	supervisor worker tokend common
+	@shellcheck packaging/*.sh .ci/run
 	@codespell -q 3 -L inflight $(shell git ls-files 2>/dev/null | grep -v package-lock)
 
 clean:
 	rm -rf build
 
 FORCE:
-.PHONY: all deps check check-unit check-switchboard check-bridge asan format format-check lint clean FORCE
+.PHONY: all deps check check-unit check-switchboard check-bridge check-it \
+	check-meta asan coverage demo install format format-check lint clean FORCE
 .DELETE_ON_ERROR:
 -include $(shell find $(O)/obj -name '*.d' 2>/dev/null)
