@@ -149,13 +149,14 @@ size_t
 json_escape(
     const uint8_t *in, size_t len, size_t *taken, uint8_t *out, size_t cap)
 {
-	size_t i = 0, n = 0, run, e;
+	size_t i = 0, n = 0, run, room, e;
 	uint8_t space[6];
 
 	while (i < len) {
-		run = json_plain_len(in + i, len - i);
-		if (run > cap - n) /* whole characters only */
-			run = utf8_cut(in + i, len - i, cap - n);
+		room = cap - n < len - i ? cap - n : len - i;
+		run = json_plain_len(in + i, room);
+		if (run == room && run < len - i) /* whole characters only */
+			run = utf8_cut(in + i, len - i, room);
 		memcpy(out + n, in + i, run);
 		i += run;
 		n += run;

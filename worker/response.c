@@ -22,6 +22,11 @@
 /* A string in an array costs three bytes more than what it says; a byte as a
  * number costs 3.6. Shorter runs would only make the list longer. */
 #define RUN_MIN 8
+/* How far a run is looked for at once: what lies behind its end is looked at
+ * again, so a large step would cost a multiple of the body. */
+#define RUN_STEP 64
+/* With so much of an unfinished body in the window, three bytes can wait. */
+#define TEXT_MIN 8
 #define PREFIX_MAX (2 * 1024 * 1024)
 
 enum mode {
@@ -47,7 +52,8 @@ struct response {
 	size_t chunk_left; /* body bytes that still go into this chunk */
 	bool begun;	   /* a chunk was opened before */
 	bool in_chunk;
-	bool first; /* element of this array */
+	bool first;	 /* element of this array */
+	size_t run_left; /* of a string in it that was begun */
 	size_t at, len;
 	uint8_t window[WINDOW_LEN];
 	uint8_t staged[STEP_LEN]; /* for a reader with less room than that */
@@ -128,47 +134,84 @@ is_body_over(struct response *r)
 	return fill_window(r, 1) == 0;
 }
 
-/* Text that may be encoded now: whole characters of this chunk. */
+/*
+ * Text that may be encoded now: whole characters of this chunk; 0 when the
+ * chunk takes no more. The body is known to be valid, so only the end of the
+ * window can cut a character, one that lacks three bytes at most.
+ */
 static size_t
 text_len(struct response *r)
 {
-	size_t len = fill_window(r, 4), max = len;
+	size_t len = fill_window(r, TEXT_MIN), max = len;
 
+	if (r->offset < body_len(r->body))
+		max -= 3;
 	if (r->mode == MODE_TEXT_CHUNKS && max > r->chunk_left)
 		max = r->chunk_left;
-	if (max == len) /* the window may end inside a character */
-		return utf8_valid_len(r->window + r->at, len);
 	return utf8_cut(r->window + r->at, len, max);
+}
+
+static size_t
+close_chunk(struct response *r, uint8_t *out)
+{
+	out[0] = r->mode == MODE_BINARY ? ']' : '"';
+	r->in_chunk = false;
+	return 1;
 }
 
 static size_t
 put_text(struct response *r, uint8_t *out, size_t cap)
 {
-	size_t taken, n;
+	size_t len = text_len(r), taken, n; /* first: it moves the window */
 
-	n = json_escape(r->window + r->at, text_len(r), &taken, out, cap);
+	if (len == 0)
+		return close_chunk(r, out);
+	n = json_escape(r->window + r->at, len, &taken, out, cap);
 	r->at += taken;
 	if (r->mode == MODE_TEXT_CHUNKS)
 		r->chunk_left -= taken;
 	return n;
 }
 
-/* The run of bytes at p that goes into a string without any escape. */
+/* The run of bytes at p that goes into a string without any escape, 0 when it
+ * would not pay. Looks hardly further than the run is long. */
 static size_t
 run_len(const uint8_t *p, size_t len)
 {
-	size_t n = 0;
+	size_t run = 0, n, plain;
 
-	while (n < len && p[n] >= 0x20 && p[n] != '"' && p[n] != '\\')
-		n++;
-	return utf8_valid_len(p, n);
+	if (len < RUN_MIN || json_plain_len(p, RUN_MIN) < RUN_MIN)
+		return 0;
+	do {
+		n = len - run < RUN_STEP ? len - run : RUN_STEP;
+		plain = json_plain_len(p + run, n);
+		n = utf8_valid_len(p + run, plain);
+		run += n;
+	} while (n > 0);
+	return run < RUN_MIN ? 0 : run;
 }
 
-/* One element of an array of bytes and strings. */
+/* More of the string that was begun. */
 static size_t
-put_element(struct response *r, uint8_t *out, size_t cap)
+put_run(struct response *r, uint8_t *out, size_t cap)
 {
-	size_t len = fill_window(r, STEP_LEN), n = 0, run;
+	size_t n = r->run_left < cap - 1 ? r->run_left : cap - 1;
+
+	memcpy(out, r->window + r->at, n);
+	r->at += n;
+	r->chunk_left -= n;
+	r->run_left -= n;
+	if (r->run_left == 0)
+		out[n++] = '"';
+	return n;
+}
+
+/* One element of an array of bytes and strings, or the quote that begins one.
+ * What is chosen must not depend on the reader's room. */
+static size_t
+put_element(struct response *r, uint8_t *out)
+{
+	size_t len = fill_window(r, STEP_LEN), n = 0;
 	const uint8_t *p = r->window + r->at;
 
 	if (len > r->chunk_left)
@@ -176,26 +219,30 @@ put_element(struct response *r, uint8_t *out, size_t cap)
 	if (!r->first)
 		out[n++] = ',';
 	r->first = false;
-	run = run_len(p, len < RUN_MIN ? len : RUN_MIN) >= RUN_MIN - 3
-	    ? run_len(p, len)
-	    : 0;
-	if (run >= RUN_MIN) {
-		run = utf8_cut(p, run, cap - n - 2);
+	r->run_left = run_len(p, len);
+	if (r->run_left > 0) {
 		out[n++] = '"';
-		memcpy(out + n, p, run);
-		n += run;
-		out[n++] = '"';
-	} else {
-		run = 1;
-		if (*p >= 100)
-			out[n++] = (uint8_t)('0' + *p / 100);
-		if (*p >= 10)
-			out[n++] = (uint8_t)('0' + *p / 10 % 10);
-		out[n++] = (uint8_t)('0' + *p % 10);
+		return n;
 	}
-	r->at += run;
-	r->chunk_left -= run;
+	if (*p >= 100)
+		out[n++] = (uint8_t)('0' + *p / 100);
+	if (*p >= 10)
+		out[n++] = (uint8_t)('0' + *p / 10 % 10);
+	out[n++] = (uint8_t)('0' + *p % 10);
+	r->at++;
+	r->chunk_left--;
 	return n;
+}
+
+static size_t
+put_bytes(struct response *r, uint8_t *out, size_t cap)
+{
+	size_t n = 0;
+
+	while (r->chunk_left > 0 && cap - n >= STEP_LEN && !is_body_over(r))
+		n += r->run_left > 0 ? put_run(r, out + n, cap - n)
+				     : put_element(r, out + n);
+	return n > 0 ? n : close_chunk(r, out);
 }
 
 static size_t
@@ -214,32 +261,12 @@ open_chunk(struct response *r, uint8_t *out)
 }
 
 static size_t
-close_chunk(struct response *r, uint8_t *out)
-{
-	out[0] = r->mode == MODE_BINARY ? ']' : '"';
-	r->in_chunk = false;
-	return 1;
-}
-
-/* True when this chunk takes no more. */
-static bool
-is_chunk_full(struct response *r)
-{
-	if (r->mode == MODE_BINARY)
-		return r->chunk_left == 0;
-	return text_len(r) == 0;
-}
-
-static size_t
 put_chunk(struct response *r, uint8_t *out, size_t cap)
 {
 	if (!r->in_chunk)
 		return open_chunk(r, out);
-	if (is_chunk_full(r))
-		return close_chunk(r, out);
-	if (r->mode == MODE_BINARY)
-		return put_element(r, out, cap);
-	return put_text(r, out, cap);
+	return r->mode == MODE_BINARY ? put_bytes(r, out, cap)
+				      : put_text(r, out, cap);
 }
 
 /* --- the message ---------------------------------------------------------- */
