@@ -82,33 +82,50 @@ transcode(const char *value, size_t len, size_t *out_len)
 	return (char *)out;
 }
 
+static struct head_field *
+find(struct head *h, const struct json_str *name)
+{
+	size_t i;
+
+	for (i = 0; i < h->count; i++)
+		if (strlen(h->field[i].name) == name->len &&
+		    strncasecmp(h->field[i].name, (const char *)name->data,
+			name->len) == 0)
+			return &h->field[i];
+	return NULL;
+}
+
+static void
+to_lower_case(char *c)
+{
+	for (; *c != '\0'; c++)
+		if (*c >= 'A' && *c <= 'Z')
+			*c = (char)(*c | 0x20);
+}
+
 static const char *
 put(struct head *h, const struct line *l, const char *value, size_t len)
 {
-	size_t i;
+	struct head_field *f = find(h, &l->name);
 	const char *error;
-	struct head_field *f = NULL;
-	char *c;
+	size_t at = 0; /* where this value stands in the field's */
 
-	for (i = 0; i < h->count && f == NULL; i++)
-		if (strlen(h->field[i].name) == l->name.len &&
-		    strncasecmp(h->field[i].name, (const char *)l->name.data,
-			l->name.len) == 0)
-			f = &h->field[i];
 	if (f != NULL && strcmp(f->name, "set-cookie") == 0) {
 		h->cookies_dropped++;
 		return NULL;
 	}
-	if (f != NULL)
-		return head_extend(h, f, value, len);
-	error = head_append(h, &l->name, value, len);
+	if (f != NULL) {
+		at = f->len + 2;
+		error = head_extend(h, f, value, len);
+	} else {
+		error = head_append(h, &l->name, value, len);
+		f = error == NULL ? &h->field[h->count - 1] : NULL;
+	}
 	if (error != NULL)
 		return error;
-	for (c = h->field[h->count - 1].name; *c != '\0'; c++)
-		if (*c >= 'A' && *c <= 'Z')
-			*c = (char)(*c | 0x20);
-	if (strcmp(h->field[h->count - 1].name, "content-length") == 0)
-		head_note_length(h, h->field[h->count - 1].value);
+	to_lower_case(f->name);
+	if (strcmp(f->name, "content-length") == 0)
+		head_note_length(h, f->value + at);
 	return NULL;
 }
 
