@@ -1,0 +1,94 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""Runs every function test_* of tests/it/test_*.py, each on a stage of its own.
+
+usage: run.py BUILD_DIR [-k PATTERN] [-j JOBS] [-v]
+
+Started by root, telephones run as nobody but in test_root.py, which needs
+root and is counted as left out otherwise.
+"""
+import argparse, concurrent.futures, glob, importlib, os, re, shutil, subprocess, sys, tempfile, threading, time, traceback
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+sys.dont_write_bytecode = True
+import harness
+
+PROGRAMS = ("telephone", "worker", "tokend", "telephonectl", "switchboard", "demo-backend")
+
+
+def find_tests(pattern):
+    for path in sorted(glob.glob(os.path.join(HERE, "test_*.py"))):
+        name = os.path.basename(path)[:-3]
+        module = importlib.import_module(name)
+        for attr, value in vars(module).items():
+            if attr.startswith("test_") and callable(value) and re.search(pattern, f"{name}.{attr}"):
+                yield f"{name}.{attr}", value
+
+
+def run_one(name, test, bin_dir, verbose):
+    if getattr(test, "needs_root", False) and os.geteuid() != 0:
+        return "left out", 0, "needs root"
+    directory = tempfile.mkdtemp(prefix="telephone-it-")
+    stage = harness.Stage(bin_dir, directory)
+    stage.as_root = getattr(test, "needs_root", False)
+    if os.geteuid() == 0 and not stage.as_root:
+        os.chown(directory, harness.NOBODY, harness.NOBODY)
+    elif stage.as_root:
+        os.chmod(directory, 0o755)
+    begin, error = time.monotonic(), ""
+    for step in (lambda: test(stage), stage.close):
+        try:
+            step()
+        except Exception as e:
+            error += traceback.format_exc() if verbose or not isinstance(e, harness.Failure) else f"{e}\n"
+    if error:
+        for phone in stage.phones:
+            error += f"--- {os.path.basename(phone.log_path)}\n" + phone.log()[-6000:]
+    shutil.rmtree(directory, ignore_errors=True)
+    return ("FAIL" if error else "ok"), time.monotonic() - begin, error
+
+
+def copy_programs(build, to):
+    """Where nobody can reach them, whatever the checkout's own rights are."""
+    for program in PROGRAMS:
+        shutil.copy2(os.path.join(build, program), to)
+    os.chmod(to, 0o755)
+    if glob.glob(os.path.join(build, "obj", "*", "*.gcno")) and os.geteuid() == 0:
+        # Coverage is written by whoever runs: here, nobody.
+        subprocess.run(["chmod", "-R", "a+rwX", os.path.join(build, "obj")], check=True)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("build")
+    parser.add_argument("-k", default="")
+    parser.add_argument("-j", type=int, default=4)
+    parser.add_argument("-v", action="store_true")
+    args = parser.parse_args()
+    counts, lock, begin = {"ok": 0, "FAIL": 0, "left out": 0}, threading.Lock(), time.monotonic()
+    tests = list(find_tests(args.k))
+    with tempfile.TemporaryDirectory(prefix="telephone-bin-") as bin_dir:
+        copy_programs(args.build, bin_dir)
+
+        def job(item):
+            name, test = item
+            result, seconds, error = run_one(name, test, bin_dir, args.v)
+            with lock:
+                counts[result] += 1
+                print(f"{result:4} {name} ({seconds:.1f} s)", flush=True)
+                if error:
+                    print("     " + error.replace("\n", "\n     "), flush=True)
+
+        together = [t for t in tests if not getattr(t[1], "alone", False)]
+        with concurrent.futures.ThreadPoolExecutor(args.j) as pool:
+            list(pool.map(job, together))
+        for item in tests:
+            if getattr(item[1], "alone", False):
+                job(item)
+    print(f"{counts['ok']} passed, {counts['FAIL']} failed, {counts['left out']} left out, "
+          f"{time.monotonic() - begin:.0f} s")
+    return 1 if counts["FAIL"] or not counts["ok"] else 0
+
+
+sys.exit(main())
