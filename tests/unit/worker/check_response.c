@@ -355,6 +355,23 @@ START_TEST(chunks_end_between_characters)
 }
 END_TEST
 
+/* The encoder sees 16 KiB at once: characters that lie across the end of that
+ * meet chunks that end thereabouts. */
+START_TEST(chunks_end_where_the_window_does)
+{
+	static uint8_t text[36000];
+	size_t lead, len, chunk_max;
+
+	for (lead = 0; lead < 4; lead++) {
+		memset(text, 'x', lead);
+		for (len = lead; len + 4 <= sizeof(text); len += 4)
+			memcpy(text + len, "\xf0\x9f\x98\x80", 4);
+		for (chunk_max = 16378; chunk_max < 16390; chunk_max++)
+			check_body(text, len, chunk_max, 5000);
+	}
+}
+END_TEST
+
 static uint32_t
 next_random(uint32_t *state)
 {
@@ -517,6 +534,7 @@ main(void)
 	tcase_add_test(tc, fields_are_carried_and_the_length_is_ours);
 	tcase_add_test(tc, all_byte_values_come_back);
 	tcase_add_test(tc, chunks_end_between_characters);
+	tcase_add_test(tc, chunks_end_where_the_window_does);
 	tcase_add_loop_test(tc, room_does_not_matter, 0, 4);
 	tcase_add_loop_test(tc, mixtures_come_back, 0, 4);
 	tcase_add_test(tc, words_in_binary_are_strings);
