@@ -218,7 +218,7 @@ lint: format-check
 	--enable=warning,portability --suppress=missingIncludeSystem \
 	supervisor worker tokend common
 	@shellcheck packaging/*.sh .ci/run
-	@codespell -q 3 -L inflight $(shell git ls-files 2>/dev/null | grep -v package-lock)
+	@codespell -q 3 -L inflight,te $(shell git ls-files 2>/dev/null | grep -v package-lock)
 
 clean:
 	rm -rf build

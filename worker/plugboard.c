@@ -382,24 +382,58 @@ on_link(struct link *link, struct lws *wsi, enum lws_callback_reasons reason,
 	}
 }
 
+/* Reasons for which `user` is what info.userdata was. For others, which
+ * concern a context or an SSL_CTX, it is something else. */
+static bool
+is_about_a_link(enum lws_callback_reasons reason)
+{
+	static const enum lws_callback_reasons ours[] = {
+	    LWS_CALLBACK_CLIENT_ESTABLISHED,
+	    LWS_CALLBACK_CLIENT_RECEIVE,
+	    LWS_CALLBACK_CLIENT_WRITEABLE,
+	    LWS_CALLBACK_WS_PEER_INITIATED_CLOSE,
+	    LWS_CALLBACK_CLIENT_HTTP_REDIRECT,
+	    LWS_CALLBACK_CLIENT_CONNECTION_ERROR,
+	    LWS_CALLBACK_CLIENT_CLOSED,
+	    LWS_CALLBACK_CLOSED_CLIENT_HTTP,
+	    LWS_CALLBACK_WSI_DESTROY,
+	};
+	size_t i;
+
+	for (i = 0; i < UTIL_COUNT(ours); i++)
+		if (ours[i] == reason)
+			return true;
+	return false;
+}
+
+/* After a drop: whatever would go on is ended instead. */
+static int
+on_orphan(enum lws_callback_reasons reason)
+{
+	return reason == LWS_CALLBACK_CLIENT_WRITEABLE ||
+		reason == LWS_CALLBACK_CLIENT_RECEIVE ||
+		reason == LWS_CALLBACK_CLIENT_ESTABLISHED ||
+		reason == LWS_CALLBACK_CLIENT_HTTP_REDIRECT
+	    ? -1
+	    : 0;
+}
+
 static int
 on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
     size_t len)
 {
 	struct link *link = user;
 
-	if (link == NULL)
+	if (reason == LWS_CALLBACK_OPENSSL_PERFORM_SERVER_CERT_VERIFICATION)
+		return tls_verify(len == 1, user) || len != 1 ? 0 : 1;
+	if (!is_about_a_link(reason) || link == NULL)
 		return 0;
 	if (reason == LWS_CALLBACK_WSI_DESTROY) {
 		on_destroy(link);
 		return 0;
 	}
 	if (link->owner == NULL)
-		return reason == LWS_CALLBACK_CLIENT_WRITEABLE ||
-			reason == LWS_CALLBACK_CLIENT_RECEIVE ||
-			reason == LWS_CALLBACK_CLIENT_ESTABLISHED
-		    ? -1
-		    : 0;
+		return on_orphan(reason);
 	return on_link(link, wsi, reason, in, len);
 }
 

@@ -43,8 +43,8 @@ is_expected(const struct tls *t, X509_STORE_CTX *store)
 	    (leaf != NULL && X509_check_ip_asc(leaf, t->address, 0) == 1);
 }
 
-static int
-on_verify(int ok, X509_STORE_CTX *store)
+bool
+tls_verify(bool ok, X509_STORE_CTX *store)
 {
 	SSL *ssl = X509_STORE_CTX_get_ex_data(
 	    store, SSL_get_ex_data_X509_STORE_CTX_idx());
@@ -52,14 +52,20 @@ on_verify(int ok, X509_STORE_CTX *store)
 
 	if (t == NULL)
 		return ok;
-	if (ok == 1 && X509_STORE_CTX_get_error_depth(store) == 0 &&
+	if (ok && X509_STORE_CTX_get_error_depth(store) == 0 &&
 	    !is_expected(t, store)) {
 		X509_STORE_CTX_set_error(store, X509_V_ERR_IP_ADDRESS_MISMATCH);
-		ok = 0;
+		ok = false;
 	}
-	if (ok == 0)
+	if (!ok)
 		t->verify_error = X509_STORE_CTX_get_error(store);
 	return ok;
+}
+
+static int
+on_verify(int ok, X509_STORE_CTX *store)
+{
+	return tls_verify(ok == 1, store) ? 1 : 0;
 }
 
 static void

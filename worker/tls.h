@@ -7,10 +7,12 @@
 #ifndef WORKER_TLS_H
 #define WORKER_TLS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct ssl_ctx_st;
 struct tls;
+struct x509_store_ctx_st;
 
 /* An SSL_CTX without any CA yet. NULL when out of memory. */
 struct tls *tls_create(void);
@@ -32,6 +34,11 @@ int tls_share(struct tls *, struct ssl_ctx_st *other);
  * say it: an IPv6 literal. NULL: nobody in particular.
  */
 void tls_expect_address(struct tls *, const char *addr);
+
+/* Judges one certificate of a chain and notes what is wrong with it. ok is
+ * OpenSSL's own judgement. libwebsockets puts a verify callback of its own in
+ * front of ours, and asks this. */
+bool tls_verify(bool ok, struct x509_store_ctx_st *);
 
 /* Forgets the last error; to be called before a connect. */
 void tls_forget(struct tls *);

@@ -3,7 +3,8 @@
 stopped by pid, in a fresh directory, with an environment that holds only what
 the test gives. Standard library only.
 """
-import http.client, json, os, re, secrets, signal, socket, subprocess, time, urllib.parse, urllib.request
+import http.client, http.server, json, os, re, secrets, signal, socket, subprocess, threading, time
+import urllib.parse
 
 NOBODY = 65534
 SANITIZER = re.compile(r"ERROR: (Address|Leak)Sanitizer|runtime error:|SUMMARY: \w+Sanitizer")
@@ -117,6 +118,30 @@ class Program:
         code = self.proc.wait(timeout=20)
         self.proc.stdout.close()
         return code
+
+
+class Mirror:
+    """A backend that answers any target with the request line it saw."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            line = self.raw_requestline.rstrip(b"\r\n")
+            self.send_response(200)
+            self.send_header("content-length", str(len(line)))
+            self.end_headers()
+            self.wfile.write(line)
+
+        def log_message(self, *args):
+            pass
+
+    def __init__(self):
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self.Handler)
+        self.ports = {"http": self.server.server_address[1]}
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def stop(self):
+        self.server.shutdown()
+        self.server.server_close()
 
 
 class Stage:

@@ -157,7 +157,6 @@ def test_reload_applies_and_refuses(s):
     s.start_backend()
     conf = f"{s.dir}/conf"
     env = s.env()
-    env.pop("INITIAL_BACKOFF")
 
     def write(text):
         with open(conf, "w") as f:

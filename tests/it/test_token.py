@@ -46,12 +46,12 @@ def test_refreshed_token_is_used_for_the_next_handshake(s):
     equal(s.counter("rejected_403"), 0, "403s")
 
 
-def test_refresh_failures_are_retried(s):
-    s.start_board(refresh_style="error")
+def test_revoked(s):
+    s.start_board(refresh_style="error")  # :token_revoked
     phone = s.start(TELEPHONE_TOKEN=s.token(ttl=20, iat=-9))
-    phone.wait_log(r"token refresh failed")
-    s.set(refresh_style="reply")
-    phone.wait_log(r"token refreshed: jti ", seconds=40)
+    phone.wait_log(r"plugboard has revoked the token ")
+    equal(phone.status()["token"]["state"], "refused")
+    equal(phone.status()["token"]["refresh_in_ms"], -1, "a refresh is planned")
 
 
 def test_lost_refresh_reply(s):
