@@ -14,6 +14,10 @@ class Failure(AssertionError):
     pass
 
 
+class LeftOut(Exception):
+    """This machine cannot run the test; the reason is printed and counted."""
+
+
 def check(good, what):
     if not good:
         raise Failure(what() if callable(what) else what)
@@ -209,8 +213,8 @@ class Stage:
             env["TELEPHONE_TOKEN"] = self.token()
         return {k: str(v) for k, v in env.items() if v is not None}
 
-    def spawn(self, env, args=()):
-        phone = Phone(self, env, args)
+    def spawn(self, env, args=(), prefix=()):
+        phone = Phone(self, env, args, prefix)
         self.phones.append(phone)
         return phone
 
@@ -245,7 +249,7 @@ class Stage:
 
 
 class Phone:
-    def __init__(self, stage, env, args=()):
+    def __init__(self, stage, env, args=(), prefix=()):
         self.stage, self.env = stage, env
         self.log_path = os.path.join(stage.dir, f"telephone-{len(stage.phones)}.log")
         self.expect = 0  # exit code that finish() accepts
@@ -254,7 +258,7 @@ class Phone:
         if os.geteuid() == 0 and not stage.as_root:
             drop = {"user": NOBODY, "group": NOBODY, "extra_groups": []}
         self.proc = subprocess.Popen(
-            [f"{stage.bin}/telephone", *args], cwd=stage.dir, env=env, stdin=subprocess.DEVNULL,
+            [*prefix, f"{stage.bin}/telephone", *args], cwd=stage.dir, env=env, stdin=subprocess.DEVNULL,
             stdout=log, stderr=log, start_new_session=True, **drop)
         log.close()
         self.seen = set()

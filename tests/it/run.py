@@ -36,17 +36,20 @@ def run_one(name, test, bin_dir, verbose):
         os.chown(directory, harness.NOBODY, harness.NOBODY)
     elif stage.as_root:
         os.chmod(directory, 0o755)
-    begin, error = time.monotonic(), ""
+    begin, error, left_out = time.monotonic(), "", ""
     for step in (lambda: test(stage), stage.close):
         try:
             step()
+        except harness.LeftOut as e:
+            left_out = str(e)
         except Exception as e:
             error += traceback.format_exc() if verbose or not isinstance(e, harness.Failure) else f"{e}\n"
     if error:
         for phone in stage.phones:
             error += f"--- {os.path.basename(phone.log_path)}\n" + phone.log()[-6000:]
     shutil.rmtree(directory, ignore_errors=True)
-    return ("FAIL" if error else "ok"), time.monotonic() - begin, error
+    result = "FAIL" if error else "left out" if left_out else "ok"
+    return result, time.monotonic() - begin, error or left_out
 
 
 def copy_programs(build, to):

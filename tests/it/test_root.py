@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Started by root: a user for each process. Uses users that every Debian has."""
-import os, pwd
+import os, pwd, subprocess
 
-from harness import check, equal, until
+from harness import LeftOut, check, equal, until
 
 WORKER, TOKEND = "daemon", "games"
 
@@ -60,6 +60,46 @@ def test_store_of_another_user(s):
     equal(os.stat(path).st_uid, 0, "owner of what was found")
 
 
+CA_FILE = "/etc/ssl/certs/ca-certificates.crt"
+
+
+def certificate(directory, name):
+    cert, key = f"{directory}/{name}.pem", f"{directory}/{name}.key"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                    "-days", "2", "-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{name}",
+                    "-keyout", key, "-out", cert], check=True, stderr=subprocess.DEVNULL)
+    return cert, key
+
+
+def with_system_ca(s, name):
+    """A telephone whose system CA store, in a mount namespace of its own, is
+    the certificate of a switchboard that calls itself `name`."""
+    if subprocess.run(["unshare", "-m", "true"], stderr=subprocess.DEVNULL).returncode != 0:
+        raise LeftOut("mount namespaces are not allowed here")
+    cert, key = certificate(s.dir, name)
+    s.start_board("--tls", "127.0.0.1:0", "--cert", cert, "--key", key)
+    s.start_backend()
+    env = s.env(WORKER_USER=WORKER, TOKEND_USER=TOKEND, TOKEN_DB_PATH=store_directory(s) + "/telephone.db",
+                PLUGBOARD_URL=f"wss://localhost:{s.board.ports['tls']}/telephone/websocket", PATH=os.environ["PATH"])
+    return s.spawn(env, prefix=["unshare", "-m", "sh", "-c", f'mount --bind {cert} {CA_FILE} && exec "$@"', "sh"])
+
+
+def test_wss_with_the_system_store(s):
+    phone = with_system_ca(s, "localhost")
+    phone.wait_joined()
+    for target in ("/bytes/3000000", "/binary/300000", "/utf8/100001"):
+        check(s.call("GET", target).body == s.direct(target).body, f"{target} differs")
+    s.fault("drop")
+    phone.wait_log(r"info worker: joined ", count=2)
+    equal(s.call("GET", "/bytes/5").status, 200)
+
+
+def test_wss_name_mismatch(s):
+    phone = with_system_ca(s, "other.example")
+    phone.wait_log(r"ended: tls failed: hostname mismatch")
+    equal(phone.status()["ready"], False)
+
+
 for test in list(globals().values()):
-    if callable(test) and getattr(test, "__name__", "").startswith("test_"):
+    if callable(test) and getattr(test, "__name__", "").startswith("test_") and test.__module__ == __name__:
         test.needs_root = True
