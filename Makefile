@@ -216,6 +216,7 @@ lint: format-check
 	@mandoc -T lint -W warning man/*.[58]
 	@cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 -Icommon \
 	--enable=warning,portability --suppress=missingIncludeSystem \
+	--suppress=funcArgOrderDifferent \
 	supervisor worker tokend common
 	@shellcheck packaging/*.sh .ci/run
 	@codespell -q 3 -L inflight,te $(shell git ls-files 2>/dev/null | grep -v package-lock)

@@ -40,7 +40,7 @@ struct peer {
 	bool ended; /* nothing is sent or received any more */
 	bool busy;  /* inside a callback of its own */
 	bool freed; /* … which freed it */
-	TAILQ_HEAD(, queued) queue;
+	TAILQ_HEAD(queued_list, queued) queue;
 	size_t frames, bytes;
 	uint8_t space[IPC_FRAME_MAX];
 };

@@ -38,7 +38,7 @@ struct client {
 struct control {
 	struct service *service;
 	struct event *accept;
-	TAILQ_HEAD(, client) clients;
+	TAILQ_HEAD(client_list, client) clients;
 	unsigned count;
 };
 
@@ -137,8 +137,8 @@ control_status(struct control *control, const struct ipc_frame *frame)
 	struct client *c;
 	bool worker = frame->type == PROTO_WORKER_STATUS;
 
-	TAILQ_FOREACH(c, &control->clients, entry)
-	{
+	for (c = TAILQ_FIRST(&control->clients); c != NULL;
+	     c = TAILQ_NEXT(c, entry)) {
 		if (worker ? !c->wants_worker : !c->wants_tokend)
 			continue;
 		peer_send(

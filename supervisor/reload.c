@@ -29,8 +29,8 @@ struct reload {
 	bool judged; /* tokend has said yes */
 };
 
-static void tell(struct reload *, const char *, ...)
-    __attribute__((format(printf, 2, 3)));
+static void
+tell(struct reload *, const char *, ...) __attribute__((format(printf, 2, 3)));
 
 static void
 tell(struct reload *r, const char *fmt, ...)

@@ -372,7 +372,8 @@ take_token(struct channel *c, struct json_str payload)
 {
 	char token[PROTO_TOKEN_MAX];
 
-	if (phx_get_str(payload, "token", token, sizeof(token)))
+	if (phx_get_str(payload, "token", token, sizeof(token)) &&
+	    token[0] != '\0')
 		end_refresh(c, PROTO_REFRESH_OK, token);
 	else
 		end_refresh(c, PROTO_REFRESH_REFUSED, NULL);

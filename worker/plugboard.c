@@ -245,18 +245,19 @@ rx_append(struct plugboard *pb, const void *in, size_t len)
 /* Hands a message over. The buffer is out of reach meanwhile, so that a drop
  * from inside does not free what is being read. */
 static int
-deliver(struct link *link)
+deliver(struct plugboard *pb, const struct link *link)
 {
-	struct plugboard *pb = link->owner;
 	struct buf message = pb->rx;
+	bool dropped;
 
 	buf_init(&pb->rx, pb->params.message_max);
 	pb->params.ops->on_message(message.data, message.len, pb->params.arg);
-	if (link->owner == NULL || message.cap > RX_KEEP)
+	dropped = link->owner == NULL;
+	if (dropped || message.cap > RX_KEEP)
 		buf_clear(&message);
 	else
 		pb->rx = message;
-	return link->owner == NULL ? -1 : 0;
+	return dropped ? -1 : 0;
 }
 
 static int
@@ -281,7 +282,7 @@ on_receive(struct link *link, struct lws *wsi, const void *in, size_t len)
 		discard(pb, "a binary frame");
 		return 0;
 	}
-	return deliver(link);
+	return deliver(pb, link);
 }
 
 /* Sends one fragment of the first message. 0, or -1: the socket is gone. */

@@ -51,7 +51,7 @@ struct proxied {
 
 struct proxy {
 	struct proxy_params params;
-	TAILQ_HEAD(, proxied) list;
+	TAILQ_HEAD(proxied_list, proxied) list;
 	size_t in_flight;
 	uint64_t count, failures;
 };

@@ -40,7 +40,7 @@ struct resolve {
 	uint32_t last_id;
 	unsigned count;
 	bool lost;
-	TAILQ_HEAD(, resolve_query) queries;
+	TAILQ_HEAD(query_list, resolve_query) queries;
 	void (*on_lost)(void *arg);
 	void *arg;
 };

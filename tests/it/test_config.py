@@ -58,6 +58,7 @@ def test_json_log(s):
     until(lambda: '"joined telephone:demo' in phone.log(), "joined")
     phone.stop()
     for line in phone.log().splitlines():
+        check(line.startswith("{"), line)
         entry = json.loads(line)
         check({"ts", "level", "proc", "msg"} <= set(entry), line)
 
