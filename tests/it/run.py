@@ -58,7 +58,8 @@ def copy_programs(build, to):
         shutil.copy2(os.path.join(build, program), to)
     os.chmod(to, 0o755)
     if glob.glob(os.path.join(build, "obj", "*", "*.gcno")) and os.geteuid() == 0:
-        # Coverage is written by whoever runs: here, nobody.
+        # Coverage is written by whoever runs, to files of whoever came first.
+        os.umask(0)
         subprocess.run(["chmod", "-R", "a+rwX", os.path.join(build, "obj")], check=True)
 
 
