@@ -71,17 +71,42 @@ def certificate(directory, name):
     return cert, key
 
 
-def with_system_ca(s, name):
-    """A telephone whose system CA store, in a mount namespace of its own, is
-    the certificate of a switchboard that calls itself `name`."""
+def with_file(s, mine, theirs, **more):
+    """A telephone that sees the file `mine` at the place of `theirs`, in a
+    mount namespace of its own."""
     if subprocess.run(["unshare", "-m", "true"], stderr=subprocess.DEVNULL).returncode != 0:
         raise LeftOut("mount namespaces are not allowed here")
+    env = s.env(WORKER_USER=WORKER, TOKEND_USER=TOKEND, TOKEN_DB_PATH=store_directory(s) + "/telephone.db",
+                PATH=os.environ["PATH"], **more)
+    return s.spawn(env, prefix=["unshare", "-m", "sh", "-c", f'mount --bind {mine} {theirs} && exec "$@"', "sh"])
+
+
+def with_system_ca(s, name):
+    """Its system CA store is the certificate of a switchboard that calls
+    itself `name`."""
     cert, key = certificate(s.dir, name)
     s.start_board("--tls", "127.0.0.1:0", "--cert", cert, "--key", key)
     s.start_backend()
-    env = s.env(WORKER_USER=WORKER, TOKEND_USER=TOKEND, TOKEN_DB_PATH=store_directory(s) + "/telephone.db",
-                PLUGBOARD_URL=f"wss://localhost:{s.board.ports['tls']}/telephone/websocket", PATH=os.environ["PATH"])
-    return s.spawn(env, prefix=["unshare", "-m", "sh", "-c", f'mount --bind {cert} {CA_FILE} && exec "$@"', "sh"])
+    return with_file(s, cert, CA_FILE, PLUGBOARD_URL=f"wss://localhost:{s.board.ports['tls']}/telephone/websocket")
+
+
+def test_names_by_the_lookup_helper(s):
+    hosts = f"{s.dir}/hosts"
+    with open(hosts, "w") as f:
+        f.write("127.0.0.1 localhost plugboard.test backend.test\n::1 plugboard.test backend.test\n")
+    s.start_board()
+    s.start_backend()
+    phone = with_file(s, hosts, "/etc/hosts", BACKEND_HOST="backend.test",
+                      PLUGBOARD_URL=f"ws://plugboard.test:{s.board.ports['http']}/telephone/websocket")
+    phone.wait_joined()
+    for _ in range(3):
+        equal(s.call("GET", "/bytes/1000").body, s.direct("/bytes/1000").body)
+    other = s.start(wait="joined", BACKEND_HOST="no-such-name.invalid", WORKER_USER=WORKER, TOKEND_USER=TOKEND,
+                    TOKEN_DB_PATH=f"{s.dir}/state/2.db", CONTROL_SOCKET=f"{s.dir}/2.sock", CONNECT_TIMEOUT="5s",
+                    TELEPHONE_TOKEN=s.token("other"))
+    answer = s.call("GET", "/x", path_id="other")
+    check(answer.status == 502 and answer.json()["error"] == "backend_unresolved", answer.body)
+    check(b"no-such-name" not in answer.body, "a name of the inside goes out")
 
 
 def test_wss_with_the_system_store(s):
