@@ -214,3 +214,38 @@ def test_hung_worker_is_replaced(s):
     phone.wait_log(r"worker \(pid \d+\) is killed: it answers nothing any more", seconds=50)
     phone.wait_log(r"info worker: joined ", count=2)
     check(serves(s), "it serves")
+
+
+def other_version(s, name):
+    """A copy of the programs in which one is of another build."""
+    import shutil
+    bin_dir = os.path.join(s.dir, "bin")
+    os.mkdir(bin_dir)
+    os.chmod(bin_dir, 0o755)
+    for program in ("telephone", "worker", "tokend", "telephonectl", "switchboard", "demo-backend"):
+        shutil.copy2(f"{s.bin}/{program}", bin_dir)
+    version = subprocess.run([f"{bin_dir}/telephone", "-V"], capture_output=True, env={}).stdout.split()[1]
+    with open(f"{bin_dir}/{name}", "rb") as f:
+        image = f.read()
+    check(version in image, f"{version} stands in {name}")
+    with open(f"{bin_dir}/{name}.new", "wb") as f:
+        f.write(image.replace(version, b"x" * len(version)))
+    os.chmod(f"{bin_dir}/{name}.new", 0o755)
+    s.bin = bin_dir
+    return lambda: os.replace(f"{bin_dir}/{name}.new", f"{bin_dir}/{name}")
+
+
+def test_children_of_another_build(s):
+    replace = other_version(s, "worker")
+    phone = s.start()
+    replace()
+    os.kill(phone.child("worker"), signal.SIGKILL)
+    phone.wait_exit(70)
+    check(phone.has_log(r"worker was replaced under a running supervisor"), "it says so")
+
+
+def test_start_with_a_child_of_another_build(s):
+    other_version(s, "tokend")()
+    phone = s.start(wait=None)
+    phone.wait_exit(70)
+    check(phone.has_log(r"tokend was replaced under a running supervisor"), "it says so")
