@@ -14,6 +14,7 @@
 #include <event2/event.h>
 
 #include "backend.h"
+#include "backend_parts.h"
 #include "log.h"
 #include "names.h"
 #include "timer.h"
@@ -57,70 +58,6 @@ struct backend {
 	unsigned idle_count;
 	char host[256]; /* as it stands in a URL */
 };
-
-static const struct {
-	const char *code, *text;
-} errors[BACKEND_ERRORS] = {
-    [BACKEND_OK] = {"ok", "ok"},
-    [BACKEND_RESOLVE] = {"backend_unresolved",
-	"the application's host name could not be resolved"},
-    [BACKEND_UNREACHABLE] = {"backend_unreachable",
-	"the application does not accept connections"},
-    [BACKEND_TIMEOUT] = {"backend_timeout",
-	"the application did not answer in time"},
-    [BACKEND_TLS] = {"backend_tls",
-	"the TLS connection to the application failed"},
-    [BACKEND_CUT] = {"backend_cut",
-	"the application ended its answer before it was complete"},
-    [BACKEND_MALFORMED] = {"backend_malformed",
-	"the application's answer is not valid HTTP"},
-    [BACKEND_ABORTED] = {"backend_refused",
-	"the application's answer cannot be passed on"},
-    [BACKEND_MEMORY] = {"out_of_memory", "out of memory"},
-};
-
-const char *
-backend_error_code(enum backend_error e)
-{
-	return errors[e].code;
-}
-
-const char *
-backend_error_text(enum backend_error e)
-{
-	return errors[e].text;
-}
-
-static enum backend_error
-error_of(const struct backend_call *c, CURLcode code)
-{
-	if (c->aborted)
-		return BACKEND_ABORTED;
-	switch (code) {
-	case CURLE_OK:
-		return BACKEND_OK;
-	case CURLE_COULDNT_RESOLVE_HOST:
-		return BACKEND_RESOLVE;
-	case CURLE_COULDNT_CONNECT:
-		return BACKEND_UNREACHABLE;
-	case CURLE_OPERATION_TIMEDOUT:
-		return BACKEND_TIMEOUT;
-	case CURLE_SSL_CONNECT_ERROR:
-	case CURLE_PEER_FAILED_VERIFICATION:
-	case CURLE_SSL_CERTPROBLEM:
-	case CURLE_SSL_CIPHER:
-		return BACKEND_TLS;
-	case CURLE_PARTIAL_FILE:
-	case CURLE_RECV_ERROR:
-	case CURLE_SEND_ERROR:
-	case CURLE_GOT_NOTHING:
-		return BACKEND_CUT;
-	case CURLE_OUT_OF_MEMORY:
-		return BACKEND_MEMORY;
-	default:
-		return BACKEND_MALFORMED;
-	}
-}
 
 /* --- the life of a call --------------------------------------------------- */
 
@@ -184,7 +121,9 @@ reap(struct backend *b)
 		c = NULL;
 		(void)curl_easy_getinfo(
 		    m->easy_handle, CURLINFO_PRIVATE, (char **)&c);
-		finish(c, error_of(c, m->data.result));
+		finish(c,
+		    c->aborted ? BACKEND_ABORTED
+			       : backend_error_of(m->data.result));
 	}
 }
 
@@ -328,71 +267,6 @@ on_bytes(char *data, size_t size, size_t count, void *arg)
 
 /* --- what goes out -------------------------------------------------------- */
 
-static int
-add_line(struct curl_slist **list, const char *line)
-{
-	struct curl_slist *grown = curl_slist_append(*list, line);
-
-	if (grown == NULL)
-		return -1;
-	*list = grown;
-	return 0;
-}
-
-static int
-add_field(struct curl_slist **list, const struct backend_field *f)
-{
-	size_t size = strlen(f->name) + strlen(f->value) + 3;
-	char *line = malloc(size);
-	int result;
-
-	if (line == NULL)
-		return -1;
-	/* libcurl takes "name:" for "do not send it" and "name;" for an empty
-	 * value. */
-	if (f->value[0] == '\0')
-		(void)util_fmt(line, size, "%s;", f->name);
-	else
-		(void)util_fmt(line, size, "%s: %s", f->name, f->value);
-	result = add_line(list, line);
-	free(line);
-	return result;
-}
-
-static bool
-has_field(const struct backend_request *r, const char *name)
-{
-	size_t i;
-
-	for (i = 0; i < r->field_count; i++)
-		if (strcasecmp(r->fields[i].name, name) == 0)
-			return true;
-	return false;
-}
-
-/* What libcurl would add by itself, and must not. */
-static const char *const additions[] = {
-    "Accept", "User-Agent", "Content-Type", "Expect", "Accept-Encoding"};
-
-static int
-add_fields(struct backend_call *c, const struct backend_request *r)
-{
-	char line[64];
-	size_t i;
-
-	for (i = 0; i < r->field_count; i++)
-		if (add_field(&c->fields, &r->fields[i]) == -1)
-			return -1;
-	for (i = 0; i < UTIL_COUNT(additions); i++) {
-		if (has_field(r, additions[i]))
-			continue;
-		(void)util_fmt(line, sizeof(line), "%s:", additions[i]);
-		if (add_line(&c->fields, line) == -1)
-			return -1;
-	}
-	return 0;
-}
-
 /* RFC 9110 §9.2.2, and the only ones that may meet a connection which the
  * application is just closing: libcurl sends such a request once more. */
 static bool
@@ -495,7 +369,7 @@ prepare(struct backend_call *c, const struct backend_request *r)
 
 	c->easy =
 	    b->idle_count > 0 ? b->idle[--b->idle_count] : curl_easy_init();
-	if (c->easy == NULL || add_fields(c, r) == -1 ||
+	if (c->easy == NULL || (c->fields = backend_fields(r)) == NULL ||
 	    set_url(b, c->easy, r->target) == -1)
 		return -1;
 	set_method(c->easy, r);
@@ -539,7 +413,8 @@ run(struct backend_call *c, const char *addresses)
 	if (addresses[0] != '\0') {
 		(void)util_fmt(line, sizeof(line), "+%s:%u:%s", b->params.host,
 		    b->params.port, addresses);
-		if (add_line(&c->resolve, line) == -1) {
+		c->resolve = curl_slist_append(NULL, line);
+		if (c->resolve == NULL) {
 			fail_later(c, BACKEND_MEMORY);
 			return;
 		}
@@ -654,4 +529,18 @@ backend_free(struct backend *b)
 	timer_clear(&b->timer);
 	timer_clear(&b->report);
 	free(b);
+}
+
+/* --- the process ---------------------------------------------------------- */
+
+int
+backend_global_init(void)
+{
+	return curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK ? 0 : -1;
+}
+
+void
+backend_global_cleanup(void)
+{
+	curl_global_cleanup();
 }

@@ -71,6 +71,10 @@ struct backend_request {
 	int send_length; /* Content-Length even when the body is empty */
 };
 
+/* Once in a process, before and after everything else: 0 or -1. */
+int backend_global_init(void);
+void backend_global_cleanup(void);
+
 /* NULL when out of memory. */
 struct backend *backend_create(const struct backend_params *);
 /* Cancels all calls. */

@@ -27,6 +27,7 @@
 #include "sandbox.h"
 #include "timer.h"
 #include "tls.h"
+#include "tokend.h"
 #include "tunnel.h"
 #include "url.h"
 #include "util.h"
@@ -37,7 +38,7 @@
 struct dispatch {
 	struct dispatch_params params;
 	struct peer *supervisor;
-	struct peer *tokend; /* NULL while it is being restarted */
+	struct tokend *tokend;
 	struct conf conf;
 	struct metrics metrics;
 	int listener;
@@ -48,11 +49,6 @@ struct dispatch {
 	struct tunnel *tunnel;
 	struct health *health;
 	struct channel_event events[EVENTS];
-	bool want_token;	/* the tunnel asked for one */
-	uint32_t last_id;	/* of our questions to tokend */
-	uint32_t token_id;	/* the one under way, 0: none */
-	uint32_t refresh_id;	/* tokend's, 0: none under way */
-	char jti[PROTO_ID_MAX]; /* of the token given to the tunnel */
 	bool draining, leaving;
 	struct event *drain; /* bound on it */
 	int exit_code;
@@ -68,141 +64,36 @@ leave(struct dispatch *d, int code)
 /* --- tokend --------------------------------------------------------------- */
 
 static void
-ask_token(struct dispatch *d)
+on_token(const struct proto_token *token, void *arg)
 {
-	if (!d->want_token || d->tokend == NULL || d->token_id != 0 ||
-	    peer_state(d->tokend) != PROTO_RUNNING)
-		return;
-	d->token_id = ++d->last_id;
-	peer_send_empty(d->tokend, PROTO_TOKEN_GET, d->token_id);
-}
+	struct dispatch *d = arg;
 
-static void
-take_token(struct dispatch *d, const struct proto_token *token)
-{
-	d->token_id = 0;
-	metrics_set(&d->metrics, METRICS_TOKEN_EXPIRY, token->exp_s);
-	if (token->state == PROTO_TOKEN_NONE) {
-		log_warnx("there is no token: set TELEPHONE_TOKEN and reload");
-		return; /* want_token stays: the next one is for us */
-	}
-	if (token->state == PROTO_TOKEN_REFUSED_ALL)
-		log_warnx("plugboard refused every token: give a new one in "
-			  "TELEPHONE_TOKEN and reload; trying the best one "
-			  "again, slowly");
-	d->want_token = false;
-	(void)util_strlcpy(d->jti, token->jti, sizeof(d->jti));
 	tunnel_token(d->tunnel, token);
 }
 
 static void
-on_token(struct dispatch *d, struct ipc_frame *frame)
-{
-	struct proto_token token;
-
-	if (proto_get_token(frame, &token) == -1)
-		fatalx("tokend sent a malformed TOKEN");
-	if (frame->id != 0 && frame->id == d->token_id)
-		take_token(d, &token);
-	else if (frame->id == 0) {
-		metrics_set(&d->metrics, METRICS_TOKEN_EXPIRY, token.exp_s);
-		tunnel_token_news(d->tunnel);
-		ask_token(d);
-	}
-	explicit_bzero(&token, sizeof(token));
-}
-
-static void
-on_refresh_due(struct dispatch *d, struct ipc_frame *frame)
-{
-	d->refresh_id = frame->id;
-	tunnel_refresh(d->tunnel);
-}
-
-static void
-on_token_result(struct dispatch *d, struct ipc_frame *frame)
-{
-	uint8_t kept;
-
-	if (proto_get_u8(frame, &kept) == -1 || kept > 1)
-		fatalx("tokend sent a malformed TOKEN_RESULT");
-	metrics_add(&d->metrics,
-	    kept == 1 ? METRICS_REFRESHES : METRICS_REFRESHES_FAILED, 1);
-}
-
-static void
-on_tokend_hello(struct dispatch *d, struct ipc_frame *frame)
-{
-	char build[PROTO_BUILD_MAX];
-	enum proto_role role;
-
-	if (proto_get_hello(frame, &role, build) == -1 ||
-	    role != PROTO_TOKEND || strcmp(build, proto_build()) != 0)
-		fatalx("tokend is not of this build");
-	peer_set_state(d->tokend, PROTO_RUNNING);
-	ask_token(d);
-}
-
-static const struct {
-	enum proto_type type;
-	void (*handle)(struct dispatch *, struct ipc_frame *);
-} tokend_table[] = {
-    {PROTO_HELLO, on_tokend_hello},
-    {PROTO_TOKEN, on_token},
-    {PROTO_REFRESH_DUE, on_refresh_due},
-    {PROTO_TOKEN_RESULT, on_token_result},
-};
-
-static void
-on_tokend_frame(struct peer *peer, struct ipc_frame *frame, void *arg)
-{
-	size_t i;
-
-	(void)peer;
-	for (i = 0; i < UTIL_COUNT(tokend_table); i++)
-		if (tokend_table[i].type == frame->type)
-			tokend_table[i].handle(arg, frame);
-}
-
-/* It is restarted by the supervisor, who sends a new pair; until then the
- * tunnel goes on with what it has. */
-static void
-on_tokend_end(struct peer *peer, enum peer_end end, void *arg)
+on_news(void *arg)
 {
 	struct dispatch *d = arg;
 
-	if (end == PEER_BREACH)
-		fatalx("tokend broke the protocol");
-	if (!d->draining)
-		log_warnx("tokend is gone: waiting for its successor");
-	peer_free(peer);
-	d->tokend = NULL;
-	d->token_id = 0;
-	d->refresh_id = 0;
+	if (d->tunnel != NULL)
+		tunnel_token_news(d->tunnel);
 }
-
-static const struct peer_ops tokend_ops = {on_tokend_frame, on_tokend_end};
 
 static void
-set_tokend(struct dispatch *d, int fd)
+on_refresh_due(void *arg)
 {
-	uint8_t space[IPC_PAYLOAD_MAX];
-	struct peer_params params = {
-	    .base = loop_base(d->params.loop),
-	    .fd = fd,
-	    .self = PROTO_WORKER,
-	    .other = PROTO_TOKEND,
-	    .ops = &tokend_ops,
-	    .arg = d,
-	};
+	struct dispatch *d = arg;
 
-	peer_free(d->tokend);
-	d->token_id = 0;
-	d->refresh_id = 0;
-	d->tokend = peer_create(&params);
-	peer_send_put(d->tokend, PROTO_HELLO, 0, space,
-	    proto_put_hello(space, PROTO_WORKER));
+	if (d->tunnel != NULL)
+		tunnel_refresh(d->tunnel);
 }
+
+static const struct tokend_ops tokend_ops = {
+    on_token,
+    on_news,
+    on_refresh_due,
+};
 
 /* --- the tunnel ----------------------------------------------------------- */
 
@@ -211,22 +102,15 @@ on_need_token(void *arg)
 {
 	struct dispatch *d = arg;
 
-	d->want_token = true;
-	ask_token(d);
+	tokend_ask(d->tokend);
 }
 
 static void
 on_token_refused(uint16_t status, void *arg)
 {
 	struct dispatch *d = arg;
-	struct proto_refused refused = {.status = status};
-	uint8_t space[IPC_PAYLOAD_MAX];
 
-	if (d->tokend == NULL || peer_state(d->tokend) != PROTO_RUNNING)
-		return;
-	(void)util_strlcpy(refused.jti, d->jti, sizeof(refused.jti));
-	peer_send_put(d->tokend, PROTO_TOKEN_REFUSED, 0, space,
-	    proto_put_refused(space, &refused));
+	tokend_refused(d->tokend, status);
 }
 
 static void
@@ -249,20 +133,8 @@ static void
 on_refresh(enum proto_refresh outcome, const char *token, void *arg)
 {
 	struct dispatch *d = arg;
-	struct proto_put put = {.outcome = outcome};
-	uint8_t space[IPC_PAYLOAD_MAX];
 
-	if (d->tokend == NULL || d->refresh_id == 0) {
-		log_warnx("a refreshed token came when nobody waited for it");
-		return;
-	}
-	if (token != NULL)
-		(void)util_strlcpy(put.token, token, sizeof(put.token));
-	peer_send_put(d->tokend, PROTO_TOKEN_PUT, d->refresh_id, space,
-	    proto_put_put(space, &put));
-	d->refresh_id = 0;
-	explicit_bzero(&put, sizeof(put));
-	explicit_bzero(space, sizeof(space));
+	tokend_put(d->tokend, outcome, token);
 }
 
 static void
@@ -353,10 +225,12 @@ on_stop(struct dispatch *d, struct ipc_frame *frame)
 	if (d->draining)
 		return;
 	if (d->tunnel == NULL) { /* not yet born */
+		tokend_expect_end(d->tokend);
 		leave(d, EX_OK);
 		return;
 	}
 	d->draining = true;
+	tokend_expect_end(d->tokend);
 	health_free(d->health);
 	d->health = NULL;
 	log_info("draining: %zu requests in flight", proxy_in_flight(d->proxy));
@@ -391,7 +265,7 @@ on_fd(struct dispatch *d, struct ipc_frame *frame)
 	if (kind == PROTO_FD_LISTENER && d->listener == -1)
 		d->listener = frame->fd;
 	else if (kind == PROTO_FD_PEER)
-		set_tokend(d, frame->fd);
+		tokend_connect(d->tokend, frame->fd);
 	else
 		fatalx("the supervisor sent a descriptor that is not for a "
 		       "worker");
@@ -652,6 +526,7 @@ dispatch_create(const struct dispatch_params *params)
 	metrics_init(&d->metrics);
 	metrics_set(&d->metrics, METRICS_START_TIME, util_wall_ms() / 1000);
 	d->drain = timer_create_ms(peer.base, on_drain_over, d);
+	d->tokend = tokend_create(peer.base, &d->metrics, &tokend_ops, d);
 	peer.arg = d;
 	d->supervisor = peer_create(&peer);
 	peer_send_put(d->supervisor, PROTO_HELLO, 0, space,
@@ -668,7 +543,7 @@ dispatch_free(struct dispatch *d)
 	proxy_free(d->proxy);
 	backend_free(d->backend);
 	resolve_free(d->resolve);
-	peer_free(d->tokend);
+	tokend_free(d->tokend);
 	peer_free(d->supervisor);
 	timer_clear(&d->drain);
 	util_close(&d->listener);

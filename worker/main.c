@@ -9,8 +9,7 @@
 #include <sysexits.h>
 #include <time.h>
 
-#include <curl/curl.h>
-
+#include "backend.h"
 #include "dispatch.h"
 #include "log.h"
 #include "loop.h"
@@ -31,7 +30,7 @@ main(int argc, char **argv)
 	log_init("worker", LOG_LEVEL_INFO, LOG_FORMAT_TEXT);
 	priv_harden();
 	tzset(); /* reads a file, which a sandbox would not allow later */
-	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+	if (backend_global_init() == -1)
 		fatalx("libcurl cannot be set up");
 	params.argv0 = argv[0];
 	params.tls = tls_create();
@@ -50,6 +49,6 @@ main(int argc, char **argv)
 	dispatch_free(d);
 	loop_free(params.loop);
 	tls_free(params.tls);
-	curl_global_cleanup();
+	backend_global_cleanup();
 	return code;
 }

@@ -1,0 +1,171 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""Keeps the structure what the documents say it is: who links and includes
+what, how executables are hardened, and that man pages know every key, option
+and command.
+
+usage: run.py BUILD_DIR (from the top of the tree)
+"""
+import glob, os, re, subprocess, sys
+
+BUILD = sys.argv[1]
+passed = failed = 0
+
+
+def check(what, faults):
+    global passed, failed
+    faults = list(faults)
+    passed, failed = passed + (not faults), failed + bool(faults)
+    print("FAIL" if faults else "ok  ", "meta:", what)
+    for fault in faults:
+        print("      ", fault)
+
+
+def read(path):
+    with open(path, encoding="utf-8") as f:
+        return f.read()
+
+
+def output(*argv):
+    return subprocess.run(argv, capture_output=True, text=True, check=True, env={"PATH": os.environ["PATH"]}).stdout
+
+
+# --- what each executable links -----------------------------------------------
+BASE = {"libc", "ld-linux-x86-64", "ld-linux-aarch64", "libm", "libgcc_s"}
+SANITIZERS = {"libasan", "libubsan"}
+MAY_LINK = {
+    "telephone": {"libevent_core-2.1"},
+    "telephonectl": set(),
+    "worker": {"libevent_core-2.1", "libevent_extra-2.1", "libwebsockets", "libuv", "libcurl", "libssl", "libcrypto"},
+    "tokend": {"libevent_core-2.1", "libsqlite3", "libcrypto", "libcjson"},
+}
+
+
+def check_links():
+    for name, allowed in MAY_LINK.items():
+        needed = re.findall(r"NEEDED.*\[(.*?)\.so", output("readelf", "-d", f"{BUILD}/{name}"))
+        check(f"{name} links what its row allows",
+              (f"{lib} is not allowed" for lib in needed if lib not in allowed | BASE | SANITIZERS))
+        check(f"{name} needs each of them", (f"{lib} is not linked" for lib in allowed if lib not in needed))
+
+
+# --- hardening ----------------------------------------------------------------
+def check_hardening():
+    if "-D_FORTIFY_SOURCE=2" not in read(f"{BUILD}/flags"):
+        print("left out: hardening (not the release build)")
+        return
+    for name in MAY_LINK:
+        header, dynamic = output("readelf", "-hW", f"{BUILD}/{name}"), output("readelf", "-dW", f"{BUILD}/{name}")
+        segments = output("readelf", "-lW", f"{BUILD}/{name}")
+        symbols = output("readelf", "-sW", "--dyn-syms", f"{BUILD}/{name}")
+        faults = {
+            "no PIE": "DYN (" not in header,
+            "lazy binding": "BIND_NOW" not in dynamic and "NOW" not in dynamic,
+            "no RELRO": "GNU_RELRO" not in segments,
+            "an executable stack": bool(re.search(r"GNU_STACK.*RWE", segments)),
+            "no stack protector": "__stack_chk_fail" not in symbols,
+            "no _FORTIFY_SOURCE": "_chk@" not in symbols and "_chk" not in symbols,
+        }
+        check(f"{name} is hardened", (fault for fault, there in faults.items() if there))
+
+
+# --- who includes what --------------------------------------------------------
+FOLDERS = ("common", "supervisor", "worker", "tokend")
+ONLY_IN = {
+    r"sqlite3\.h": r"tokend/store\w*\.c",
+    r"openssl/.*": r"tokend/(seal|jwt)\.c|worker/tls\.c",
+    r"curl/.*": r"worker/backend\w*\.[ch]",
+    r"libwebsockets\.h": r"worker/(loop|plugboard)\w*\.c",
+    r"uv\.h": r"worker/loop\.c",
+    r"cjson/.*": r"tokend/jwt\.c",
+    r"event2/.*": r"common/peer\.c|(supervisor|worker|tokend)/\w+\.c",
+}
+NOT_IN = {"event2/": ("supervisor/telephonectl",)}
+PURE = ("worker/phx", "worker/json", "worker/request", "worker/head", "worker/body", "worker/response", "worker/backoff",
+        "tokend/jwt", "tokend/token", "common/utf8", "common/url", "common/pack", "common/buf")
+
+
+def sources(*folders):
+    for folder in folders:
+        yield from sorted(glob.glob(f"{folder}/*.[ch]"))
+
+
+def includes(path):
+    return re.findall(r'^#include ([<"])(.+?)[>"]', read(path), re.M)
+
+
+def check_includes():
+    faults, pure = [], []
+    for path in sources(*FOLDERS):
+        folder = path.split("/")[0]
+        for kind, name in includes(path):
+            if kind == '"' and not os.path.exists(f"{folder}/{name}") and not os.path.exists(f"common/{name}"):
+                faults.append(f"{path} includes {name}, which is in neither {folder} nor common")
+            for pattern, where in ONLY_IN.items():
+                if re.fullmatch(pattern, name) and not re.fullmatch(where, path):
+                    faults.append(f"{path} includes {name}: only {where} may")
+            for part, wheres in NOT_IN.items():
+                if name.startswith(part) and path.startswith(wheres):
+                    faults.append(f"{path} includes {name}")
+            if path.startswith(PURE) and re.match(r"event2/|sys/socket|netinet/|libwebsockets|curl/|sqlite3", name):
+                pure.append(f"{path} includes {name}")
+    check("folders include their own and common's headers, libraries stay in their files", faults)
+    check("pure files know no loop, socket or handle", pure)
+    strangers = [f"{path} includes {name}" for path in sources("tests/switchboard", "tests/backend")
+                 for kind, name in includes(path)
+                 if kind == '"' and not os.path.exists(os.path.join(os.path.dirname(path), name))]
+    check("switchboard and demo-backend share nothing with the daemon", strangers)
+
+
+# --- form ---------------------------------------------------------------------
+def function_lengths(path):
+    """KNF: a function begins with { in the first column and ends with }."""
+    begin = None
+    for number, line in enumerate(read(path).splitlines(), 1):
+        if line == "{":
+            begin = number
+        elif line.startswith("}") and begin:
+            yield begin, number - begin - 1
+            begin = None
+
+
+def check_form():
+    files = list(sources(*FOLDERS)) + sorted(glob.glob("tests/**/*.[ch]", recursive=True))
+    check("each file begins with its licence", (p for p in files if not read(p).startswith("/* SPDX-License-Identifier")))
+    check("each header has its guard", (p for p in files if p.endswith(".h") and "#ifndef " not in read(p)[:2500]))
+    daemon = list(sources(*FOLDERS))
+    check("files are below 650 lines", (f"{p}: {n}" for p in daemon if (n := read(p).count("\n")) >= 650))
+    check("functions are below 80 lines",
+          (f"{p}:{at}: {n}" for p in daemon if p.endswith(".c") for at, n in function_lengths(p) if n >= 80))
+    tests = {os.path.basename(p) for p in glob.glob("tests/it/*.py")} - {"run.py", "harness.py"}
+    check("each file of tests/it is run", (p for p in tests if not p.startswith("test_")))
+
+
+# --- documents ----------------------------------------------------------------
+def check_documents():
+    keys = re.findall(r"CONF_([A-Z_]+)\] = \{|KEY\(([A-Z_]+)\)", read("common/conf.c"))
+    keys = sorted({a or b for a, b in keys} - {"id"})
+    enum = re.search(r"enum conf_id \{(.*?)\}", read("common/conf.h"), re.S).group(1)
+    names = set(re.findall(r"CONF_([A-Z_]+)", enum)) - {"KEYS"}
+    check("the table has every key", (k for k in names if k not in keys))
+    page, example = read("man/telephone.conf.5"), read("telephone.conf.example")
+    check("telephone.conf(5) knows every key", (k for k in names if f".It Cm {k}\n" not in page))
+    check("telephone.conf.example shows every key", (k for k in names if not re.search(rf"^#?{k}=", example, re.M)))
+    options = re.findall(r"--([a-z-]+)", output(f"{BUILD}/telephone", "--help"))
+    check("telephone(8) knows every option",
+          (o for o in set(options) if f"Fl -{o}" not in read("man/telephone.8")))
+    commands = re.findall(r"^  ([a-z]+) ", output(f"{BUILD}/telephonectl", "help"), re.M)
+    check("telephonectl(8) knows every command",
+          (c for c in commands if f".It Cm {c}" not in read("man/telephonectl.8")))
+    metrics = set(re.findall(r'"(telephone_[a-z_]+)"', read("common/metrics.h")))
+    check("telephone(8) knows every metric", (m for m in metrics if m not in read("man/telephone.8")))
+    readme = read("README.md")
+    targets = set(re.findall(r"`?make ([a-z][a-z-]*)", readme))
+    makefile = read("Makefile")
+    check("README's make targets exist", (t for t in targets if not re.search(rf"^{t}:", makefile, re.M)))
+
+
+for step in (check_links, check_hardening, check_includes, check_form, check_documents):
+    step()
+print(f"{passed} passed, {failed} failed")
+sys.exit(failed != 0)

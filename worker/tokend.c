@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: MIT */
+/* The conversation of tokend.h. */
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "log.h"
+#include "metrics.h"
+#include "peer.h"
+#include "tokend.h"
+#include "util.h"
+
+struct tokend {
+	struct event_base *base;
+	struct metrics *metrics;
+	const struct tokend_ops *ops;
+	void *arg;
+	struct peer *peer; /* NULL while it is being restarted */
+	bool wanted;	   /* a token was asked for and has not come */
+	bool end_expected;
+	uint32_t last_id;
+	uint32_t token_id;	/* the question under way, 0: none */
+	uint32_t refresh_id;	/* tokend's, 0: none under way */
+	char jti[PROTO_ID_MAX]; /* of the token given last */
+};
+
+static bool
+is_open(const struct tokend *t)
+{
+	return t->peer != NULL && peer_state(t->peer) == PROTO_RUNNING;
+}
+
+static void
+ask(struct tokend *t)
+{
+	if (!t->wanted || t->token_id != 0 || !is_open(t))
+		return;
+	t->token_id = ++t->last_id;
+	peer_send_empty(t->peer, PROTO_TOKEN_GET, t->token_id);
+}
+
+void
+tokend_ask(struct tokend *t)
+{
+	t->wanted = true;
+	ask(t);
+}
+
+static void
+take_token(struct tokend *t, const struct proto_token *token)
+{
+	t->token_id = 0;
+	if (token->state == PROTO_TOKEN_NONE) {
+		log_warnx("there is no token: set TELEPHONE_TOKEN and reload");
+		return; /* it stays wanted: the next one is for us */
+	}
+	if (token->state == PROTO_TOKEN_REFUSED_ALL)
+		log_warnx("plugboard refused every token: give a new one in "
+			  "TELEPHONE_TOKEN and reload; trying the best one "
+			  "again, slowly");
+	t->wanted = false;
+	(void)util_strlcpy(t->jti, token->jti, sizeof(t->jti));
+	t->ops->on_token(token, t->arg);
+}
+
+static void
+on_token(struct tokend *t, struct ipc_frame *frame)
+{
+	struct proto_token token;
+
+	if (proto_get_token(frame, &token) == -1)
+		fatalx("tokend sent a malformed TOKEN");
+	metrics_set(t->metrics, METRICS_TOKEN_EXPIRY, token.exp_s);
+	if (frame->id != 0 && frame->id == t->token_id) {
+		take_token(t, &token);
+	} else if (frame->id == 0) {
+		t->ops->on_news(t->arg);
+		ask(t);
+	}
+	explicit_bzero(&token, sizeof(token));
+}
+
+static void
+on_refresh_due(struct tokend *t, struct ipc_frame *frame)
+{
+	t->refresh_id = frame->id;
+	t->ops->on_refresh_due(t->arg);
+}
+
+static void
+on_result(struct tokend *t, struct ipc_frame *frame)
+{
+	uint8_t kept;
+
+	if (proto_get_u8(frame, &kept) == -1 || kept > 1)
+		fatalx("tokend sent a malformed TOKEN_RESULT");
+	metrics_add(t->metrics,
+	    kept == 1 ? METRICS_REFRESHES : METRICS_REFRESHES_FAILED, 1);
+}
+
+static void
+on_hello(struct tokend *t, struct ipc_frame *frame)
+{
+	char build[PROTO_BUILD_MAX];
+	enum proto_role role;
+
+	if (proto_get_hello(frame, &role, build) == -1 ||
+	    role != PROTO_TOKEND || strcmp(build, proto_build()) != 0)
+		fatalx("tokend is not of this build");
+	peer_set_state(t->peer, PROTO_RUNNING);
+	ask(t);
+}
+
+static const struct {
+	enum proto_type type;
+	void (*handle)(struct tokend *, struct ipc_frame *);
+} table[] = {
+    {PROTO_HELLO, on_hello},
+    {PROTO_TOKEN, on_token},
+    {PROTO_REFRESH_DUE, on_refresh_due},
+    {PROTO_TOKEN_RESULT, on_result},
+};
+
+static void
+on_frame(struct peer *peer, struct ipc_frame *frame, void *arg)
+{
+	size_t i;
+
+	(void)peer;
+	for (i = 0; i < UTIL_COUNT(table); i++)
+		if (table[i].type == frame->type)
+			table[i].handle(arg, frame);
+}
+
+static void
+disconnect(struct tokend *t)
+{
+	peer_free(t->peer);
+	t->peer = NULL;
+	t->token_id = 0;
+	t->refresh_id = 0;
+}
+
+/* It is restarted by the supervisor, who sends a new pair; until then the
+ * tunnel goes on with what it has. */
+static void
+on_end(struct peer *peer, enum peer_end end, void *arg)
+{
+	struct tokend *t = arg;
+
+	(void)peer;
+	if (end == PEER_BREACH)
+		fatalx("tokend broke the protocol");
+	if (!t->end_expected)
+		log_warnx("tokend is gone: waiting for its successor");
+	disconnect(t);
+}
+
+static const struct peer_ops peer_ops = {on_frame, on_end};
+
+void
+tokend_connect(struct tokend *t, int fd)
+{
+	uint8_t space[IPC_PAYLOAD_MAX];
+	struct peer_params params = {
+	    .base = t->base,
+	    .fd = fd,
+	    .self = PROTO_WORKER,
+	    .other = PROTO_TOKEND,
+	    .ops = &peer_ops,
+	    .arg = t,
+	};
+
+	disconnect(t);
+	t->peer = peer_create(&params);
+	peer_send_put(t->peer, PROTO_HELLO, 0, space,
+	    proto_put_hello(space, PROTO_WORKER));
+}
+
+void
+tokend_refused(struct tokend *t, uint16_t status)
+{
+	struct proto_refused refused = {.status = status};
+	uint8_t space[IPC_PAYLOAD_MAX];
+
+	if (!is_open(t))
+		return; /* the next tokend finds out by itself */
+	(void)util_strlcpy(refused.jti, t->jti, sizeof(refused.jti));
+	peer_send_put(t->peer, PROTO_TOKEN_REFUSED, 0, space,
+	    proto_put_refused(space, &refused));
+}
+
+void
+tokend_put(struct tokend *t, enum proto_refresh outcome, const char *token)
+{
+	struct proto_put put = {.outcome = outcome};
+	uint8_t space[IPC_PAYLOAD_MAX];
+
+	/* Without a question of its own, a new token is told all the same:
+	 * the server has put the old one out of use. */
+	if (!is_open(t) || (t->refresh_id == 0 && token == NULL)) {
+		if (token != NULL)
+			log_warnx("a refreshed token is lost: tokend is gone");
+		return;
+	}
+	if (token != NULL)
+		(void)util_strlcpy(put.token, token, sizeof(put.token));
+	peer_send_put(t->peer, PROTO_TOKEN_PUT, t->refresh_id, space,
+	    proto_put_put(space, &put));
+	t->refresh_id = 0;
+	explicit_bzero(&put, sizeof(put));
+	explicit_bzero(space, sizeof(space));
+}
+
+void
+tokend_expect_end(struct tokend *t)
+{
+	t->end_expected = true;
+}
+
+struct tokend *
+tokend_create(struct event_base *base, struct metrics *metrics,
+    const struct tokend_ops *ops, void *arg)
+{
+	struct tokend *t = calloc(1, sizeof(*t));
+
+	if (t == NULL)
+		fatalx("out of memory");
+	t->base = base;
+	t->metrics = metrics;
+	t->ops = ops;
+	t->arg = arg;
+	return t;
+}
+
+void
+tokend_free(struct tokend *t)
+{
+	if (t == NULL)
+		return;
+	peer_free(t->peer);
+	free(t);
+}
