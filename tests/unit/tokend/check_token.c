@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+/* Unit tests of token.h: which token, and when the next. */
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "token.h"
+
+static struct tokens tokens;
+
+static struct token *
+add(const char *jti, int iat, int exp, enum proto_source source)
+{
+	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmn"
+				     "opqrstuvwxyz0123456789-_";
+	char json[256], text[512];
+	const char *error;
+	size_t len, i, n = 4;
+	uint32_t bits = 0;
+	int have = 0;
+
+	len = (size_t)snprintf(json, sizeof(json),
+	    "{\"sub\":\"s\",\"path_id\":\"p\",\"jti\":\"%s\",\"iat\":%d,"
+	    "\"exp\":%d}",
+	    jti, iat, exp);
+	(void)strcpy(text, "e30.");
+	for (i = 0; i < len; i++) {
+		bits = bits << 8 | (uint8_t)json[i];
+		for (have += 8; have >= 6; have -= 6)
+			text[n++] = digits[bits >> (have - 6) & 63];
+	}
+	if (have > 0)
+		text[n++] = digits[bits << (6 - have) & 63];
+	(void)strcpy(text + n, ".c2ln");
+	return tokens_add(&tokens, text, source, -1, &error);
+}
+
+static const char *
+best(int now, enum proto_token_state want)
+{
+	enum proto_token_state state;
+	struct token *t = tokens_best(&tokens, now, &state);
+
+	ck_assert_int_eq(state, want);
+	return t == NULL ? "" : t->claims.jti;
+}
+
+START_TEST(the_later_one_wins)
+{
+	tokens_init(&tokens);
+	ck_assert_str_eq(best(150, PROTO_TOKEN_NONE), "");
+	add("old", 100, 1000, PROTO_SOURCE_GIVEN);
+	add("new", 200, 900, PROTO_SOURCE_STORE);
+	ck_assert_str_eq(best(250, PROTO_TOKEN_VALID), "new");
+	add("given", 200, 800, PROTO_SOURCE_GIVEN);
+	ck_assert_str_eq(best(250, PROTO_TOKEN_VALID), "given");
+	/* An expired one is never better than one that is not. */
+	ck_assert_str_eq(best(850, PROTO_TOKEN_VALID), "new");
+	ck_assert_str_eq(best(950, PROTO_TOKEN_VALID), "old");
+	ck_assert_str_eq(best(2000, PROTO_TOKEN_EXPIRED), "given");
+	tokens_clear(&tokens);
+}
+END_TEST
+
+START_TEST(refused_ones_come_last)
+{
+	tokens_init(&tokens);
+	add("a", 100, 1000, PROTO_SOURCE_STORE);
+	add("b", 200, 1000, PROTO_SOURCE_GIVEN);
+	ck_assert(!tokens_refuse(&tokens, "c"));
+	ck_assert(tokens_refuse(&tokens, "b"));
+	ck_assert(!tokens_refuse(&tokens, "b"));
+	ck_assert_str_eq(best(250, PROTO_TOKEN_VALID), "a");
+	ck_assert_str_eq(best(2000, PROTO_TOKEN_EXPIRED), "a");
+	ck_assert(tokens_refuse(&tokens, "a"));
+	ck_assert_str_eq(best(250, PROTO_TOKEN_REFUSED_ALL), "b");
+	tokens_forgive(&tokens);
+	ck_assert_str_eq(best(250, PROTO_TOKEN_VALID), "b");
+	tokens_clear(&tokens);
+}
+END_TEST
+
+START_TEST(candidates_are_bounded)
+{
+	char jti[16];
+	int i;
+
+	tokens_init(&tokens);
+	for (i = 0; i < 3 * TOKEN_CANDIDATES_MAX; i++) {
+		(void)snprintf(jti, sizeof(jti), "t%d", i);
+		ck_assert_ptr_nonnull(
+		    add(jti, 100 + i, 2000000000, PROTO_SOURCE_STORE));
+	}
+	ck_assert_uint_eq(tokens.count, TOKEN_CANDIDATES_MAX);
+	ck_assert_str_eq(best(1000, PROTO_TOKEN_VALID), jti);
+	/* The same text is the same candidate. */
+	ck_assert_ptr_eq(add(jti, 99 + i, 2000000000, PROTO_SOURCE_GIVEN),
+	    add(jti, 99 + i, 2000000000, PROTO_SOURCE_GIVEN));
+	tokens_clear(&tokens);
+}
+END_TEST
+
+START_TEST(refresh_is_due_at_half_of_life)
+{
+	struct token *t;
+
+	tokens_init(&tokens);
+	t = add("a", 1000, 4600, PROTO_SOURCE_GIVEN);
+	ck_assert_int_eq(token_due_ms(t, 0, 0), 1000000 + 1710000);
+	ck_assert_int_ge(token_due_ms(t, 0, UINT32_MAX), 1000000 + 1889000);
+	ck_assert_int_le(token_due_ms(t, 0, UINT32_MAX), 1000000 + 1890000);
+	t->since_ms = 1500000;
+	ck_assert_int_eq(token_due_ms(t, 100000, 0), 1500000 + 95000);
+	/* Never later than five sixths of its life. */
+	ck_assert_int_eq(token_due_ms(t, 36000000, 0), 1000000 + 3000000);
+	tokens_clear(&tokens);
+}
+END_TEST
+
+START_TEST(retries_slow_down_but_not_beyond_life)
+{
+	struct token *t;
+	uint32_t half = UINT32_MAX / 2 + 1;
+
+	tokens_init(&tokens);
+	t = add("a", 0, 1000000, PROTO_SOURCE_GIVEN);
+	ck_assert_int_eq(token_retry_ms(t, 1, 0, half), 5000);
+	ck_assert_int_eq(token_retry_ms(t, 2, 0, half), 10000);
+	ck_assert_int_eq(token_retry_ms(t, 60, 0, half), 300000);
+	ck_assert_int_eq(token_retry_ms(t, UINT32_MAX, 0, half), 300000);
+	ck_assert_int_eq(token_retry_ms(t, 9, 999990000, half), 2500);
+	ck_assert_int_eq(token_retry_ms(t, 9, 999999999, half), 1000);
+	ck_assert_int_eq(token_retry_ms(t, 1, 2000000000, half), 5000);
+	ck_assert_int_eq(token_retry_ms(t, 1, 0, 0), 3750);
+	tokens_clear(&tokens);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("token");
+	TCase *tc = tcase_create("token");
+	SRunner *runner;
+	int failed;
+
+	tcase_add_test(tc, the_later_one_wins);
+	tcase_add_test(tc, refused_ones_come_last);
+	tcase_add_test(tc, candidates_are_bounded);
+	tcase_add_test(tc, refresh_is_due_at_half_of_life);
+	tcase_add_test(tc, retries_slow_down_but_not_beyond_life);
+	suite_add_tcase(suite, tc);
+	runner = srunner_create(suite);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
