@@ -61,6 +61,8 @@ static const struct {
     {"aa.bb.cc.dd", "three parts"},
     {"..", "is empty"},
     {"aa..cc", "is empty"},
+    {".YWE.YWE", "is empty"},
+    {"YWE.YWE.", "is empty"},
     {"a!.YWE.YWE", "its header is not base64url"},
     {"YWE=.YWE.YWE", "its header is not base64url"},
     {"A.YWE.YWE", "its header is not base64url"},
