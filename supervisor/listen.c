@@ -179,14 +179,12 @@ listen_control_open(struct listen_control *c, const char *path, bool root)
 void
 listen_control_close(struct listen_control *c)
 {
-	char path[sizeof(c->path) + 8];
-
 	if (c->lock == -1)
 		return;
 	if (c->fd != -1)
 		(void)unlink(c->path);
-	(void)util_fmt(path, sizeof(path), "%s.lock", c->path);
-	(void)unlink(path);
+	/* The lock file stays: removed, it could be locked twice, by one who
+	 * had opened it before and by one who made it anew. */
 	util_close(&c->fd);
 	util_close(&c->lock);
 }

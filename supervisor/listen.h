@@ -24,7 +24,7 @@ struct listen_control {
  * code (logged).
  */
 int listen_control_open(struct listen_control *, const char *path, bool root);
-/* Removes socket and lock file. */
+/* Removes the socket and lets go of the lock. */
 void listen_control_close(struct listen_control *);
 
 #endif

@@ -29,6 +29,9 @@
 /* A join that held this long was a good one: start counting anew. */
 #define REJOIN_STABLE_MS 5000
 
+/* Leaving is a courtesy: well below what the supervisor grants for it. */
+#define LEAVE_TIMEOUT_MS 2000
+
 #define CONTROL_MESSAGE_MAX 1024
 #define REASON_MAX 128
 
@@ -264,7 +267,7 @@ channel_leave(struct channel *c)
 	c->state = CHANNEL_LEAVING;
 	timer_stop(c->beat);
 	timer_stop(c->ack);
-	timer_set_ms(c->reply, c->params.reply_timeout_ms);
+	timer_set_ms(c->reply, LEAVE_TIMEOUT_MS);
 }
 
 /* --- heartbeat ------------------------------------------------------------ */

@@ -57,7 +57,7 @@ struct channel_params {
 	struct metrics *metrics;
 	int64_t heartbeat_interval_ms;
 	int64_t heartbeat_timeout_ms;
-	int64_t reply_timeout_ms; /* join, leave and refresh */
+	int64_t reply_timeout_ms; /* join and refresh */
 	const struct channel_event *events;
 	size_t event_count;
 	const struct channel_ops *ops;

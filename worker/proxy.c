@@ -47,6 +47,7 @@ struct proxied {
 	struct response *response; /* being sent */
 	const char *refusal;	   /* why we aborted the backend's answer */
 	const char *refusal_code;
+	char refusal_text[96]; /* where the reason is not a constant */
 };
 
 struct proxy {
@@ -180,11 +181,13 @@ on_status(int status, void *arg)
 	struct proxied *p = arg;
 
 	p->status = status;
-	if (!head_status_known(status))
-		return abort_with(p, "backend_status",
-		    "the application answered with a status that plugboard "
-		    "cannot pass on");
-	return 0;
+	if (head_status_known(status))
+		return 0;
+	(void)util_fmt(p->refusal_text, sizeof(p->refusal_text),
+	    "the application answered with status %d, which plugboard cannot "
+	    "pass on",
+	    status);
+	return abort_with(p, "backend_status", p->refusal_text);
 }
 
 static int

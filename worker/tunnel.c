@@ -34,6 +34,7 @@ struct tunnel {
 	int64_t retry_at_ms;
 	int64_t failures; /* attempts in a row */
 	char path_id[PROTO_ID_MAX];
+	char where[URL_HOST_MAX + URL_TARGET_MAX]; /* the URL, for the log */
 	bool slow;	    /* every token was refused: take MAX_BACKOFF */
 	bool want_refresh;  /* asked for, not yet sent */
 	bool started, left; /* left: nothing is begun any more */
@@ -94,9 +95,9 @@ log_end(const struct tunnel *t, const char *text, int64_t ms)
 		(void)util_fmt(detail, sizeof(detail), " %u", t->last_detail);
 	log_warnx("tunnel to %s ended: %s%s%s%s; next attempt in %" PRId64
 		  ".%" PRId64 " s",
-	    conf_text(t->params.conf, CONF_PLUGBOARD_URL),
-	    proto_reason_name(t->last_reason), detail, text != NULL ? ": " : "",
-	    text != NULL ? text : "", ms / 1000, ms % 1000 / 100);
+	    t->where, proto_reason_name(t->last_reason), detail,
+	    text != NULL ? ": " : "", text != NULL ? text : "", ms / 1000,
+	    ms % 1000 / 100);
 }
 
 static void
@@ -139,8 +140,7 @@ tunnel_token(struct tunnel *t, const struct proto_token *token)
 	t->slow = token->state == PROTO_TOKEN_REFUSED_ALL;
 	(void)util_strlcpy(t->path_id, token->path_id, sizeof(t->path_id));
 	t->state = PROTO_TUNNEL_CONNECTING;
-	log_debug(
-	    "connecting to %s", conf_text(t->params.conf, CONF_PLUGBOARD_URL));
+	log_debug("connecting to %s", t->where);
 	if (plugboard_connect(t->plugboard, token->token) == -1)
 		again(t, &end);
 }
@@ -226,8 +226,7 @@ on_joined(void *arg)
 	struct tunnel *t = arg;
 
 	t->state = PROTO_TUNNEL_JOINED;
-	log_info("joined %s at %s", channel_topic(t->channel),
-	    conf_text(t->params.conf, CONF_PLUGBOARD_URL));
+	log_info("joined %s at %s", channel_topic(t->channel), t->where);
 	t->params.ops->on_joined(t->params.arg);
 	send_refresh(t);
 }
@@ -382,6 +381,17 @@ tunnel_status(const struct tunnel *t, struct proto_worker_status *s)
 	s->rejoins = (uint64_t)metrics_get(t->params.metrics, METRICS_REJOINS);
 }
 
+/* Without its query, which is nobody else's business. */
+static void
+name_where(struct tunnel *t, const struct url *url)
+{
+	char host[URL_HOST_MAX + 8];
+
+	if (url_host_header(url, host, sizeof(host)))
+		(void)util_fmt(t->where, sizeof(t->where), "%s://%s%s",
+		    url->tls ? "wss" : "ws", host, url->path);
+}
+
 static struct plugboard *
 make_plugboard(struct tunnel *t)
 {
@@ -398,6 +408,7 @@ make_plugboard(struct tunnel *t)
 
 	if (url_parse(&params.url, conf_text(conf, CONF_PLUGBOARD_URL)) != NULL)
 		return NULL; /* conf.c has accepted it: cannot be */
+	name_where(t, &params.url);
 	return plugboard_create(&params);
 }
 

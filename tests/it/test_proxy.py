@@ -89,6 +89,7 @@ def test_status_without_a_name(s):
     answer = s.call("GET", "/status/599")
     equal(answer.status, 502)
     equal(answer.json()["error"], "backend_status")
+    check("599" in answer.json()["reason"], "the status is named")
 
 
 def test_slow_ones_do_not_hold_fast_ones(s):
