@@ -23,143 +23,99 @@
 #define MIB (1024 * KIB)
 #define GIB (1024 * MIB)
 
-#define KEY(id) [CONF_##id] = {.name = #id
+#define ROW(id, ...) [CONF_##id] = {.name = #id, __VA_ARGS__}
 
-const struct conf_key
-    conf_keys[CONF_KEYS] = {KEY(PLUGBOARD_URL), .type = CONF_TYPE_URL,
-	.max = 1024, .to = W, .def = "ws://localhost:4000/telephone/websocket",
+const struct conf_key conf_keys[CONF_KEYS] = {
+    ROW(PLUGBOARD_URL, .type = CONF_TYPE_URL, .max = 1024, .to = W,
+	.def = "ws://localhost:4000/telephone/websocket", .reloadable = true,
+	.help = "where Plugboard's telephone socket is (ws:// or wss://)"),
+    ROW(TELEPHONE_TOKEN, .alias = "token", .type = CONF_TYPE_SECRET,
+	.max = 16383, .to = T, .reloadable = true,
+	.help = "the JWT that Plugboard gave; stored, so needed only once"),
+    ROW(TELEPHONE_TOKEN_FILE, .type = CONF_TYPE_PATH, .max = 1024, .to = S,
+	.reloadable = true, .help = "a file that holds TELEPHONE_TOKEN"),
+    ROW(SECRET_KEY_BASE, .type = CONF_TYPE_SECRET, .max = 1024, .to = T,
 	.reloadable = true,
-	.help = "where Plugboard's telephone socket is (ws:// or wss://)"},
-    KEY(TELEPHONE_TOKEN), .alias = "token", .type = CONF_TYPE_SECRET,
-    .max = 16383, .to = T, .reloadable = true,
-    .help = "the JWT that Plugboard gave; stored, so needed only once"
-}
-, KEY(TELEPHONE_TOKEN_FILE), .type = CONF_TYPE_PATH, .max = 1024, .to = S,
-			     .reloadable = true,
-			     .help = "a file that holds TELEPHONE_TOKEN"
-}
-, KEY(SECRET_KEY_BASE),
-    .type = CONF_TYPE_SECRET, .max = 1024, .to = T, .reloadable = true,
-    .help = "64 hex digits that the stored token is sealed with"
-}
-, KEY(SECRET_KEY_BASE_FILE), .type = CONF_TYPE_PATH, .max = 1024, .to = S,
-			     .reloadable = true,
-			     .help = "a file that holds SECRET_KEY_BASE"
-}
-, KEY(BACKEND_HOST), .type = CONF_TYPE_HOST, .max = 253, .to = W,
-		     .def = "localhost", .reloadable = true,
-		     .help = "host of the application"
-}
-, KEY(BACKEND_PORT), .type = CONF_TYPE_INT, .min = 1, .max = 65535, .to = W,
-		     .def = "8080", .reloadable = true,
-		     .help = "port of the application"
-}
-, KEY(BACKEND_SCHEME), .type = CONF_TYPE_CHOICE, .choices = "http|https",
-		       .to = W, .def = "http", .reloadable = true,
-		       .help = "how the application speaks"
-}
-, KEY(CONNECT_TIMEOUT),
-    .type = CONF_TYPE_DURATION, .min = 100, .max = 5 * MINUTE, .to = W,
-    .def = "10s", .reloadable = true,
-    .help = "bound on one attempt to connect and to join, and on a connect "
-	    "to the application"
-}
-, KEY(REQUEST_TIMEOUT), .type = CONF_TYPE_DURATION, .min = 100, .max = HOUR,
-			.to = W, .def = "30s", .reloadable = true,
-			.help = "bound on one request to the application"
-}
-, KEY(HEARTBEAT_INTERVAL),
-    .type = CONF_TYPE_DURATION, .min = 100, .max = 10 * MINUTE, .to = W,
-    .def = "30s", .reloadable = true, .help = "time between two heartbeats"
-}
-, KEY(HEARTBEAT_TIMEOUT), .type = CONF_TYPE_DURATION, .min = 100,
-			  .max = 10 * MINUTE, .to = W, .def = "10s",
-			  .reloadable = true,
-			  .help = "how long a heartbeat may stay unanswered"
-}
-, KEY(CONNECTION_MONITOR_INTERVAL),
-    .type = CONF_TYPE_DURATION, .min = 0, .max = 24 * HOUR, .to = S,
-    .reloadable = true,
-    .help = "accepted for older files and unused: a drop is an event here"
-}
-, KEY(INITIAL_BACKOFF), .type = CONF_TYPE_DURATION, .min = 10, .max = HOUR,
-			.to = W, .def = "1s", .reloadable = true,
-			.help = "first wait before another attempt to connect"
-}
-, KEY(MAX_BACKOFF), .type = CONF_TYPE_DURATION, .min = 10, .max = 24 * HOUR,
-		    .to = W, .def = "30s", .reloadable = true,
-		    .help = "longest wait before another attempt to connect"
-}
-, KEY(MAX_RETRIES),
-    .type = CONF_TYPE_INT, .min = -1, .max = 1000000, .to = W, .def = "-1",
-    .reloadable = true,
-    .help = "failed attempts in a row before giving up; -1: never"
-}
-, KEY(TOKEN_DB_PATH), .type = CONF_TYPE_PATH, .max = 1024, .to = T,
-		      .def = "./telephone.db",
-		      .help = "the store of the sealed token"
-}
-, KEY(TOKEN_REFRESH_INTERVAL),
-    .type = CONF_TYPE_DURATION, .min = 1 * SECOND, .max = 720 * HOUR, .to = T,
-    .reloadable = true,
-    .help = "time between two refreshes; unset: half of the token's life"
-}
-, KEY(DB_TIMEOUT), .type = CONF_TYPE_DURATION, .min = 10, .max = 5 * MINUTE,
-		   .to = T, .def = "10s", .reloadable = true,
-		   .help = "how long to wait for a locked store"
-}
-, KEY(MAX_REQUEST_SIZE), .type = CONF_TYPE_SIZE, .min = 64 * KIB, .max = GIB,
-			 .to = W, .def = "64MiB", .reloadable = true,
-			 .help = "longest message accepted from Plugboard"
-}
-, KEY(MAX_RESPONSE_SIZE),
-    .type = CONF_TYPE_SIZE, .min = KIB, .max = GIB, .to = W, .def = "100MiB",
-    .reloadable = true,
-    .help = "longest answer body accepted from the application"
-}
-, KEY(CHUNK_SIZE), .type = CONF_TYPE_SIZE, .min = KIB, .max = 64 * MIB, .to = W,
-		   .def = "1MiB", .reloadable = true,
-		   .help = "body bytes of one chunk of an answer"
-}
-, KEY(MAX_INFLIGHT),
-    .type = CONF_TYPE_INT, .min = 1, .max = 100000, .to = W, .def = "256",
-    .reloadable = true,
-    .help = "requests answered at the same time; more are refused with 503"
-}
-, KEY(SHUTDOWN_TIMEOUT),
-    .type = CONF_TYPE_DURATION, .min = 0, .max = HOUR, .to = S | W,
-    .def = "30s", .reloadable = true,
-    .help = "how long requests in flight may take at the end"
-}
-, KEY(HEALTH_LISTEN), .type = CONF_TYPE_HOST, .max = 253, .to = S,
-		      .def = "127.0.0.1",
-		      .help = "address of the health listener"
-}
-, KEY(HEALTH_CHECK_PORT), .type = CONF_TYPE_INT, .min = 0, .max = 65535,
-			  .to = S, .def = "0",
-			  .help = "port of the health listener; 0: none"
-}
-, KEY(CONTROL_SOCKET), .type = CONF_TYPE_PATH, .max = 100, .to = S,
-		       .help = "where telephonectl finds this telephone"
-}
-, KEY(WORKER_USER), .type = CONF_TYPE_TEXT, .max = 32, .to = S | W,
-		    .def = "_telephone",
-		    .help = "user of the worker, when started by root"
-}
-, KEY(TOKEND_USER), .type = CONF_TYPE_TEXT, .max = 32, .to = S | T,
-		    .def = "_telephone-tok",
-		    .help = "user of tokend, when started by root"
-}
-, KEY(LOG_LEVEL), .type = CONF_TYPE_CHOICE, .choices = "debug|info|warn|error",
-		  .to = S | W | T, .def = "info", .reloadable = true,
-		  .help = "least severity that is logged"
-}
-, KEY(LOG_FORMAT), .type = CONF_TYPE_CHOICE, .choices = "text|json",
-		   .to = S | W | T, .def = "text", .help = "form of a log line"
-}
-,
-}
-;
+	.help = "64 hex digits that the stored token is sealed with"),
+    ROW(SECRET_KEY_BASE_FILE, .type = CONF_TYPE_PATH, .max = 1024, .to = S,
+	.reloadable = true, .help = "a file that holds SECRET_KEY_BASE"),
+    ROW(BACKEND_HOST, .type = CONF_TYPE_HOST, .max = 253, .to = W,
+	.def = "localhost", .reloadable = true,
+	.help = "host of the application"),
+    ROW(BACKEND_PORT, .type = CONF_TYPE_INT, .min = 1, .max = 65535, .to = W,
+	.def = "8080", .reloadable = true, .help = "port of the application"),
+    ROW(BACKEND_SCHEME, .type = CONF_TYPE_CHOICE, .choices = "http|https",
+	.to = W, .def = "http", .reloadable = true,
+	.help = "how the application speaks"),
+    ROW(CONNECT_TIMEOUT, .type = CONF_TYPE_DURATION, .min = 100,
+	.max = 5 * MINUTE, .to = W, .def = "10s", .reloadable = true,
+	.help = "bound on one attempt to connect and to join, and on a connect "
+		"to the application"),
+    ROW(REQUEST_TIMEOUT, .type = CONF_TYPE_DURATION, .min = 100, .max = HOUR,
+	.to = W, .def = "30s", .reloadable = true,
+	.help = "bound on one request to the application"),
+    ROW(HEARTBEAT_INTERVAL, .type = CONF_TYPE_DURATION, .min = 100,
+	.max = 10 * MINUTE, .to = W, .def = "30s", .reloadable = true,
+	.help = "time between two heartbeats"),
+    ROW(HEARTBEAT_TIMEOUT, .type = CONF_TYPE_DURATION, .min = 100,
+	.max = 10 * MINUTE, .to = W, .def = "10s", .reloadable = true,
+	.help = "how long a heartbeat may stay unanswered"),
+    ROW(CONNECTION_MONITOR_INTERVAL, .type = CONF_TYPE_DURATION, .min = 0,
+	.max = 24 * HOUR, .to = S, .reloadable = true,
+	.help = "accepted for older files and unused: a drop is an event here"),
+    ROW(INITIAL_BACKOFF, .type = CONF_TYPE_DURATION, .min = 10, .max = HOUR,
+	.to = W, .def = "1s", .reloadable = true,
+	.help = "first wait before another attempt to connect"),
+    ROW(MAX_BACKOFF, .type = CONF_TYPE_DURATION, .min = 10, .max = 24 * HOUR,
+	.to = W, .def = "30s", .reloadable = true,
+	.help = "longest wait before another attempt to connect"),
+    ROW(MAX_RETRIES, .type = CONF_TYPE_INT, .min = -1, .max = 1000000, .to = W,
+	.def = "-1", .reloadable = true,
+	.help = "failed attempts in a row before giving up; -1: never"),
+    ROW(TUNNELS, .type = CONF_TYPE_INT, .min = 1, .max = 8, .to = W, .def = "2",
+	.reloadable = true, .help = "WebSockets to Plugboard at the same time"),
+    ROW(TOKEN_DB_PATH, .type = CONF_TYPE_PATH, .max = 1024, .to = T,
+	.def = "./telephone.db", .help = "the store of the sealed token"),
+    ROW(TOKEN_REFRESH_INTERVAL, .type = CONF_TYPE_DURATION, .min = 1 * SECOND,
+	.max = 720 * HOUR, .to = T, .reloadable = true,
+	.help = "time between two refreshes; unset: half of the token's life"),
+    ROW(DB_TIMEOUT, .type = CONF_TYPE_DURATION, .min = 10, .max = 5 * MINUTE,
+	.to = T, .def = "10s", .reloadable = true,
+	.help = "how long to wait for a locked store"),
+    ROW(MAX_REQUEST_SIZE, .type = CONF_TYPE_SIZE, .min = 64 * KIB, .max = GIB,
+	.to = W, .def = "64MiB", .reloadable = true,
+	.help = "longest message accepted from Plugboard"),
+    ROW(MAX_RESPONSE_SIZE, .type = CONF_TYPE_SIZE, .min = KIB, .max = GIB,
+	.to = W, .def = "100MiB", .reloadable = true,
+	.help = "longest answer body accepted from the application"),
+    ROW(CHUNK_SIZE, .type = CONF_TYPE_SIZE, .min = KIB, .max = 64 * MIB,
+	.to = W, .def = "1MiB", .reloadable = true,
+	.help = "body bytes of one chunk of an answer"),
+    ROW(MAX_INFLIGHT, .type = CONF_TYPE_INT, .min = 1, .max = 100000, .to = W,
+	.def = "256", .reloadable = true,
+	.help =
+	    "requests answered at the same time; more are refused with 503"),
+    ROW(SHUTDOWN_TIMEOUT, .type = CONF_TYPE_DURATION, .min = 0, .max = HOUR,
+	.to = S | W, .def = "30s", .reloadable = true,
+	.help = "how long requests in flight may take at the end"),
+    ROW(HEALTH_LISTEN, .type = CONF_TYPE_HOST, .max = 253, .to = S,
+	.def = "127.0.0.1", .help = "address of the health listener"),
+    ROW(HEALTH_CHECK_PORT, .type = CONF_TYPE_INT, .min = 0, .max = 65535,
+	.to = S, .def = "0", .help = "port of the health listener; 0: none"),
+    ROW(CONTROL_SOCKET, .type = CONF_TYPE_PATH, .max = 100, .to = S,
+	.help = "where telephonectl finds this telephone"),
+    ROW(WORKER_USER, .type = CONF_TYPE_TEXT, .max = 32, .to = S | W,
+	.def = "_telephone",
+	.help = "user of the worker, when started by root"),
+    ROW(TOKEND_USER, .type = CONF_TYPE_TEXT, .max = 32, .to = S | T,
+	.def = "_telephone-tok",
+	.help = "user of tokend, when started by root"),
+    ROW(LOG_LEVEL, .type = CONF_TYPE_CHOICE, .choices = "debug|info|warn|error",
+	.to = S | W | T, .def = "info", .reloadable = true,
+	.help = "least severity that is logged"),
+    ROW(LOG_FORMAT, .type = CONF_TYPE_CHOICE, .choices = "text|json",
+	.to = S | W | T, .def = "text", .help = "form of a log line"),
+};
 
 #define TEXTS_MAX (64 * 1024)
 

@@ -39,8 +39,8 @@ enum metrics_type {
 	    "", "Requests whose declared body did not arrive")                 \
 	X(SET_COOKIE_LOST, COUNTER, "telephone_set_cookie_dropped_total", "",  \
 	    "Set-Cookie fields the wire cannot carry")                         \
-	X(TUNNEL_JOINED, GAUGE, "telephone_tunnel_joined", "",                 \
-	    "1 while the channel is joined")                                   \
+	X(TUNNELS_JOINED, GAUGE, "telephone_tunnels_joined", "",               \
+	    "Tunnels whose channel is joined")                                 \
 	X(CONNECTS, COUNTER, "telephone_connects_total", "",                   \
 	    "WebSocket connections opened")                                    \
 	X(RECONNECTS, COUNTER, "telephone_reconnects_total", "",               \

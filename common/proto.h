@@ -186,7 +186,10 @@ enum proto_reason {
 };
 const char *proto_reason_name(enum proto_reason);
 
+/* Of several tunnels the best one is described, and how the last one that is
+ * down has ended. */
 struct proto_worker_status {
+	uint8_t tunnels, tunnels_joined;
 	enum proto_tunnel tunnel;
 	enum proto_reason last_reason;
 	uint16_t last_detail; /* HTTP status or close code, 0: none */

@@ -226,6 +226,8 @@ proto_put_worker_status(uint8_t *space, const struct proto_worker_status *s)
 {
 	struct pack p = begin(space);
 
+	pack_u8(&p, s->tunnels);
+	pack_u8(&p, s->tunnels_joined);
 	put_enum(&p, s->tunnel, PROTO_TUNNELS);
 	put_enum(&p, s->last_reason, PROTO_REASONS);
 	pack_u16(&p, s->last_detail);
@@ -248,6 +250,8 @@ proto_get_worker_status(
 {
 	struct unpack u = open_frame(frame);
 
+	s->tunnels = unpack_u8(&u);
+	s->tunnels_joined = unpack_u8(&u);
 	s->tunnel = get_enum(&u, PROTO_TUNNELS);
 	s->last_reason = get_enum(&u, PROTO_REASONS);
 	s->last_detail = unpack_u16(&u);

@@ -39,7 +39,8 @@ print_tunnel(const struct proto_worker_status *w)
 {
 	char a[AGE_MAX], b[AGE_MAX];
 
-	(void)printf("tunnel       %s", proto_tunnel_name(w->tunnel));
+	(void)printf("tunnels      %u of %u joined; %s", w->tunnels_joined,
+	    w->tunnels, proto_tunnel_name(w->tunnel));
 	if (w->joined_ms >= 0)
 		(void)printf(" since %s, last heartbeat %s%s",
 		    age(w->joined_ms, a),
@@ -153,6 +154,8 @@ json_worker(const struct proto_worker_status *w)
 {
 	(void)printf(
 	    ",\"worker\":{\"tunnel\":\"%s\"", proto_tunnel_name(w->tunnel));
+	json_int("tunnels", w->tunnels);
+	json_int("tunnels_joined", w->tunnels_joined);
 	json_text("last_end", proto_reason_name(w->last_reason));
 	json_int("last_end_detail", w->last_detail);
 	json_bool("draining", w->draining);

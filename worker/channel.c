@@ -123,10 +123,11 @@ forget_join(struct channel *c)
 	timer_stop(c->ack);
 	c->beating = false;
 	c->acked_at_ms = 0;
-	metrics_set(c->params.metrics, METRICS_TUNNEL_JOINED, 0);
 	end_refresh(c, PROTO_REFRESH_LOST, NULL);
-	if (was_joined)
+	if (was_joined) {
+		metrics_add(c->params.metrics, METRICS_TUNNELS_JOINED, -1);
 		c->params.ops->on_lost(c->params.arg);
+	}
 }
 
 static void
@@ -221,7 +222,7 @@ on_joined(struct channel *c)
 	c->state = CHANNEL_JOINED;
 	c->generation++;
 	c->joined_at_ms = util_mono_ms();
-	metrics_set(c->params.metrics, METRICS_TUNNEL_JOINED, 1);
+	metrics_add(c->params.metrics, METRICS_TUNNELS_JOINED, 1);
 	timer_set_ms(c->beat, c->params.heartbeat_interval_ms);
 	c->params.ops->on_joined(c->params.arg);
 }

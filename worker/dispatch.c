@@ -12,7 +12,6 @@
 #include <event2/event.h>
 
 #include "backend.h"
-#include "channel.h"
 #include "conf.h"
 #include "dispatch.h"
 #include "health.h"
@@ -28,12 +27,10 @@
 #include "timer.h"
 #include "tls.h"
 #include "tokend.h"
-#include "tunnel.h"
+#include "tunnels.h"
 #include "url.h"
 #include "util.h"
 #include "wsproxy.h"
-
-#define EVENTS 3
 
 struct dispatch {
 	struct dispatch_params params;
@@ -46,9 +43,8 @@ struct dispatch {
 	struct resolve *resolve;
 	struct backend *backend;
 	struct proxy *proxy;
-	struct tunnel *tunnel;
+	struct tunnels *tunnels;
 	struct health *health;
-	struct channel_event events[EVENTS];
 	bool draining, leaving;
 	struct event *drain; /* bound on it */
 	int exit_code;
@@ -68,7 +64,7 @@ on_token(const struct proto_token *token, void *arg)
 {
 	struct dispatch *d = arg;
 
-	tunnel_token(d->tunnel, token);
+	tunnels_token(d->tunnels, token);
 }
 
 static void
@@ -76,8 +72,8 @@ on_news(void *arg)
 {
 	struct dispatch *d = arg;
 
-	if (d->tunnel != NULL)
-		tunnel_token_news(d->tunnel);
+	if (d->tunnels != NULL)
+		tunnels_news(d->tunnels);
 }
 
 static void
@@ -85,8 +81,8 @@ on_refresh_due(void *arg)
 {
 	struct dispatch *d = arg;
 
-	if (d->tunnel != NULL)
-		tunnel_refresh(d->tunnel);
+	if (d->tunnels != NULL)
+		tunnels_refresh(d->tunnels);
 }
 
 static const struct tokend_ops tokend_ops = {
@@ -106,11 +102,11 @@ on_need_token(void *arg)
 }
 
 static void
-on_token_refused(uint16_t status, void *arg)
+on_token_refused(uint16_t status, const char *jti, void *arg)
 {
 	struct dispatch *d = arg;
 
-	tokend_refused(d->tokend, status);
+	tokend_refused(d->tokend, status, jti);
 }
 
 static void
@@ -122,11 +118,11 @@ on_joined(void *arg)
 }
 
 static void
-on_lost(void *arg)
+on_lost(struct tunnel *tunnel, void *arg)
 {
 	struct dispatch *d = arg;
 
-	proxy_lost(d->proxy, d->tunnel);
+	proxy_lost(d->proxy, tunnel);
 }
 
 static void
@@ -150,7 +146,7 @@ on_given_up(void *arg)
 	leave(arg, EX_UNAVAILABLE);
 }
 
-static const struct tunnel_ops tunnel_ops = {
+static const struct tunnels_ops tunnels_ops = {
     .on_need_token = on_need_token,
     .on_token_refused = on_token_refused,
     .on_joined = on_joined,
@@ -161,28 +157,32 @@ static const struct tunnel_ops tunnel_ops = {
 };
 
 static void
-on_proxy_req(uint8_t *payload, size_t len, void *arg)
+on_proxy_req(struct tunnel *tunnel, uint8_t *payload, size_t len, void *arg)
 {
 	struct dispatch *d = arg;
 
-	proxy_request(d->proxy, d->tunnel, payload, len);
+	proxy_request(d->proxy, tunnel, payload, len);
 }
 
 static void
-on_ws_check(uint8_t *payload, size_t len, void *arg)
+on_ws_check(struct tunnel *tunnel, uint8_t *payload, size_t len, void *arg)
 {
-	struct dispatch *d = arg;
-
-	wsproxy_check(tunnel_channel(d->tunnel), payload, len);
+	(void)arg;
+	wsproxy_check(tunnel_channel(tunnel), payload, len);
 }
 
 static void
-on_ws_connect(uint8_t *payload, size_t len, void *arg)
+on_ws_connect(struct tunnel *tunnel, uint8_t *payload, size_t len, void *arg)
 {
-	struct dispatch *d = arg;
-
-	wsproxy_connect(tunnel_channel(d->tunnel), payload, len);
+	(void)arg;
+	wsproxy_connect(tunnel_channel(tunnel), payload, len);
 }
+
+static const struct tunnels_event events[] = {
+    {"proxy_req", on_proxy_req},
+    {"ws_check", on_ws_check},
+    {"ws_connect", on_ws_connect},
+};
 
 /* --- drain ---------------------------------------------------------------- */
 
@@ -193,7 +193,7 @@ leave_tunnel(struct dispatch *d)
 		return;
 	d->leaving = true;
 	timer_stop(d->drain);
-	tunnel_leave(d->tunnel);
+	tunnels_leave(d->tunnels);
 }
 
 static void
@@ -224,7 +224,7 @@ on_stop(struct dispatch *d, struct ipc_frame *frame)
 	(void)frame;
 	if (d->draining)
 		return;
-	if (d->tunnel == NULL) { /* not yet born */
+	if (d->tunnels == NULL) { /* not yet born */
 		tokend_expect_end(d->tokend);
 		leave(d, EX_OK);
 		return;
@@ -351,27 +351,21 @@ make_proxy(struct dispatch *d)
 }
 
 static void
-make_tunnel(struct dispatch *d)
+make_tunnels(struct dispatch *d)
 {
-	const struct channel_event events[EVENTS] = {
-	    {"proxy_req", on_proxy_req, d},
-	    {"ws_check", on_ws_check, d},
-	    {"ws_connect", on_ws_connect, d},
-	};
-	struct tunnel_params params = {
+	struct tunnels_params params = {
 	    .loop = d->params.loop,
 	    .resolve = d->resolve,
 	    .tls = d->params.tls,
 	    .metrics = &d->metrics,
 	    .conf = &d->conf,
-	    .events = d->events,
-	    .event_count = EVENTS,
-	    .ops = &tunnel_ops,
+	    .events = events,
+	    .event_count = UTIL_COUNT(events),
+	    .ops = &tunnels_ops,
 	    .arg = d,
 	};
 
-	memcpy(d->events, events, sizeof(events));
-	d->tunnel = tunnel_create(&params);
+	d->tunnels = tunnels_create(&params);
 }
 
 /* Why requests are not served now, for /readyz. */
@@ -382,9 +376,9 @@ is_ready(const char **why, void *arg)
 	struct proto_worker_status s;
 
 	memset(&s, 0, sizeof(s));
-	tunnel_status(d->tunnel, &s);
+	tunnels_status(d->tunnels, &s);
 	*why = s.tunnel == PROTO_TUNNEL_NO_TOKEN ? "a token is awaited"
-						 : "the tunnel is not joined";
+						 : "no tunnel is joined";
 	return s.tunnel == PROTO_TUNNEL_JOINED;
 }
 
@@ -428,15 +422,15 @@ on_conf_end(struct dispatch *d, struct ipc_frame *frame)
 	make_resolve(d);
 	make_backend(d);
 	make_proxy(d);
-	make_tunnel(d);
+	make_tunnels(d);
 	if (d->resolve == NULL || d->backend == NULL || d->proxy == NULL ||
-	    d->tunnel == NULL)
+	    d->tunnels == NULL)
 		fatalx("out of memory");
 	make_health(d);
 	sandbox_enter();
 	peer_send_empty(d->supervisor, PROTO_READY, 0);
 	peer_set_state(d->supervisor, PROTO_RUNNING);
-	tunnel_start(d->tunnel);
+	tunnels_start(d->tunnels);
 }
 
 /* --- the supervisor ------------------------------------------------------- */
@@ -460,7 +454,7 @@ on_status(struct dispatch *d, struct ipc_frame *frame)
 	const char *why;
 
 	memset(&s, 0, sizeof(s));
-	tunnel_status(d->tunnel, &s);
+	tunnels_status(d->tunnels, &s);
 	s.ready = is_ready(&why, d) && !d->draining;
 	s.draining = d->draining;
 	s.requests = proxy_count(d->proxy);
@@ -539,7 +533,7 @@ void
 dispatch_free(struct dispatch *d)
 {
 	health_free(d->health);
-	tunnel_free(d->tunnel); /* ends the answers that it still holds */
+	tunnels_free(d->tunnels); /* ends the answers that it still holds */
 	proxy_free(d->proxy);
 	backend_free(d->backend);
 	resolve_free(d->resolve);

@@ -19,9 +19,8 @@ struct tokend {
 	bool wanted;	   /* a token was asked for and has not come */
 	bool end_expected;
 	uint32_t last_id;
-	uint32_t token_id;	/* the question under way, 0: none */
-	uint32_t refresh_id;	/* tokend's, 0: none under way */
-	char jti[PROTO_ID_MAX]; /* of the token given last */
+	uint32_t token_id;   /* the question under way, 0: none */
+	uint32_t refresh_id; /* tokend's, 0: none under way */
 };
 
 static bool
@@ -59,7 +58,6 @@ take_token(struct tokend *t, const struct proto_token *token)
 			  "TELEPHONE_TOKEN and reload; trying the best one "
 			  "again, slowly");
 	t->wanted = false;
-	(void)util_strlcpy(t->jti, token->jti, sizeof(t->jti));
 	t->ops->on_token(token, t->arg);
 }
 
@@ -178,14 +176,14 @@ tokend_connect(struct tokend *t, int fd)
 }
 
 void
-tokend_refused(struct tokend *t, uint16_t status)
+tokend_refused(struct tokend *t, uint16_t status, const char *jti)
 {
 	struct proto_refused refused = {.status = status};
 	uint8_t space[IPC_PAYLOAD_MAX];
 
 	if (!is_open(t))
 		return; /* the next tokend finds out by itself */
-	(void)util_strlcpy(refused.jti, t->jti, sizeof(refused.jti));
+	(void)util_strlcpy(refused.jti, jti, sizeof(refused.jti));
 	peer_send_put(t->peer, PROTO_TOKEN_REFUSED, 0, space,
 	    proto_put_refused(space, &refused));
 }

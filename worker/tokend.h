@@ -36,9 +36,9 @@ void tokend_connect(struct tokend *, int fd);
 /* Wants a token: on_token follows as soon as there is one. */
 void tokend_ask(struct tokend *);
 
-/* The server refused the token given last; status as in
+/* The server refused the token with this jti; status as in
  * struct proto_refused. */
-void tokend_refused(struct tokend *, uint16_t status);
+void tokend_refused(struct tokend *, uint16_t status, const char *jti);
 
 /* How the refresh that was due ended; token is NULL unless OK. */
 void tokend_put(struct tokend *, enum proto_refresh, const char *token);

@@ -33,10 +33,9 @@ struct tunnel {
 	uint16_t last_detail;
 	int64_t retry_at_ms;
 	int64_t failures; /* attempts in a row */
-	char path_id[PROTO_ID_MAX];
+	char path_id[PROTO_ID_MAX], jti[PROTO_ID_MAX];
 	char where[URL_HOST_MAX + URL_TARGET_MAX]; /* the URL, for the log */
 	bool slow;	    /* every token was refused: take MAX_BACKOFF */
-	bool want_refresh;  /* asked for, not yet sent */
 	bool started, left; /* left: nothing is begun any more */
 };
 
@@ -93,11 +92,11 @@ log_end(const struct tunnel *t, const char *text, int64_t ms)
 
 	if (t->last_detail != 0)
 		(void)util_fmt(detail, sizeof(detail), " %u", t->last_detail);
-	log_warnx("tunnel to %s ended: %s%s%s%s; next attempt in %" PRId64
+	log_warnx("tunnel %u to %s ended: %s%s%s%s; next attempt in %" PRId64
 		  ".%" PRId64 " s",
-	    t->where, proto_reason_name(t->last_reason), detail,
-	    text != NULL ? ": " : "", text != NULL ? text : "", ms / 1000,
-	    ms % 1000 / 100);
+	    t->params.number, t->where, proto_reason_name(t->last_reason),
+	    detail, text != NULL ? ": " : "", text != NULL ? text : "",
+	    ms / 1000, ms % 1000 / 100);
 }
 
 static void
@@ -111,10 +110,8 @@ again(struct tunnel *t, const struct plugboard_end *end)
 	metrics_add(t->params.metrics, METRICS_RECONNECTS, 1);
 	ms = next_wait_ms(t, end->retry_after_s);
 	log_end(t, end->text, ms);
-	if (has_given_up(t)) {
-		t->params.ops->on_given_up(t->params.arg);
+	if (has_given_up(t) && !t->params.ops->on_given_up(t->params.arg))
 		return;
-	}
 	wait_ms(t, ms);
 }
 
@@ -134,11 +131,12 @@ tunnel_token(struct tunnel *t, const struct proto_token *token)
 	    .text = "out of memory",
 	};
 
-	if (t->left || t->state != PROTO_TUNNEL_NO_TOKEN ||
+	if (!t->started || t->left || t->state != PROTO_TUNNEL_NO_TOKEN ||
 	    token->state == PROTO_TOKEN_NONE)
 		return;
 	t->slow = token->state == PROTO_TOKEN_REFUSED_ALL;
 	(void)util_strlcpy(t->path_id, token->path_id, sizeof(t->path_id));
+	(void)util_strlcpy(t->jti, token->jti, sizeof(t->jti));
 	t->state = PROTO_TUNNEL_CONNECTING;
 	log_debug("connecting to %s", t->where);
 	if (plugboard_connect(t->plugboard, token->token) == -1)
@@ -190,7 +188,8 @@ on_gone(const struct plugboard_end *end, void *arg)
 		return;
 	}
 	if (end->reason == PROTO_REASON_FORBIDDEN)
-		t->params.ops->on_token_refused(end->detail, t->params.arg);
+		t->params.ops->on_token_refused(
+		    end->detail, t->jti, t->params.arg);
 	again(t, end);
 }
 
@@ -214,21 +213,14 @@ static const struct plugboard_ops plugboard_ops = {
 /* --- the channel ---------------------------------------------------------- */
 
 static void
-send_refresh(struct tunnel *t)
-{
-	if (t->want_refresh && channel_refresh(t->channel))
-		t->want_refresh = false;
-}
-
-static void
 on_joined(void *arg)
 {
 	struct tunnel *t = arg;
 
 	t->state = PROTO_TUNNEL_JOINED;
-	log_info("joined %s at %s", channel_topic(t->channel), t->where);
+	log_info("joined %s at %s by tunnel %u", channel_topic(t->channel),
+	    t->where, t->params.number);
 	t->params.ops->on_joined(t->params.arg);
-	send_refresh(t);
 }
 
 static void
@@ -265,7 +257,7 @@ on_refused(const char *reason, void *arg)
 	struct tunnel *t = arg;
 
 	if (strcmp(reason, "path_id_mismatch") == 0)
-		t->params.ops->on_token_refused(0, t->params.arg);
+		t->params.ops->on_token_refused(0, t->jti, t->params.arg);
 	abandon(t, PROTO_REASON_JOIN_REFUSED, reason);
 }
 
@@ -311,11 +303,10 @@ static const struct channel_ops channel_ops = {
     on_left,
 };
 
-void
+bool
 tunnel_refresh(struct tunnel *t)
 {
-	t->want_refresh = true;
-	send_refresh(t);
+	return channel_refresh(t->channel);
 }
 
 /* --- leaving -------------------------------------------------------------- */
@@ -360,6 +351,12 @@ struct plugboard *
 tunnel_plugboard(struct tunnel *t)
 {
 	return t->plugboard;
+}
+
+bool
+tunnel_is_joined(const struct tunnel *t)
+{
+	return t->state == PROTO_TUNNEL_JOINED;
 }
 
 void

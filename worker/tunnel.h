@@ -22,17 +22,17 @@ struct tunnel_ops {
 	/* Wants a token: answer with tunnel_token, now or whenever there is
 	 * somebody to ask. */
 	void (*on_need_token)(void *arg);
-	/* The server refused the one given last; status as in
+	/* The server refused the one given last, with this jti; status as in
 	 * struct proto_refused. */
-	void (*on_token_refused)(uint16_t status, void *arg);
+	void (*on_token_refused)(uint16_t status, const char *jti, void *arg);
 	void (*on_joined)(void *arg);
 	/* What was in flight can no longer be answered. */
 	void (*on_lost)(void *arg);
 	void (*on_refresh)(enum proto_refresh, const char *token, void *arg);
 	/* tunnel_leave is done: the socket is closed. */
 	void (*on_left)(void *arg);
-	/* MAX_RETRIES attempts in a row have failed. */
-	void (*on_given_up)(void *arg);
+	/* MAX_RETRIES attempts in a row have failed. True: go on. */
+	bool (*on_given_up)(void *arg);
 };
 
 struct tunnel_params {
@@ -41,6 +41,7 @@ struct tunnel_params {
 	struct tls *tls;
 	struct metrics *metrics;
 	const struct conf *conf; /* outlives the tunnel */
+	unsigned number;	 /* for the log, from 1 */
 	const struct channel_event *events;
 	size_t event_count;
 	const struct tunnel_ops *ops;
@@ -62,9 +63,9 @@ void tunnel_token(struct tunnel *, const struct proto_token *);
  * waiting. Does nothing to a tunnel that is connected. */
 void tunnel_token_news(struct tunnel *);
 
-/* Asks Plugboard for a new token as soon as the channel is joined; on_refresh
- * follows, with PROTO_REFRESH_LOST when the socket went first. */
-void tunnel_refresh(struct tunnel *);
+/* Asks Plugboard for a new token; on_refresh follows, with PROTO_REFRESH_LOST
+ * when the socket went first. False: not joined, or one is under way. */
+bool tunnel_refresh(struct tunnel *);
 
 /* Leaves the channel, closes the socket (or gives up the attempt), and stays
  * away; on_left follows, not from inside. */
@@ -72,6 +73,8 @@ void tunnel_leave(struct tunnel *);
 
 struct channel *tunnel_channel(struct tunnel *);
 struct plugboard *tunnel_plugboard(struct tunnel *);
+
+bool tunnel_is_joined(const struct tunnel *);
 
 /* Fills in what the tunnel knows: state, reasons, ages, counts. */
 void tunnel_status(const struct tunnel *, struct proto_worker_status *);

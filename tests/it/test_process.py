@@ -194,7 +194,7 @@ def test_health_endpoints(s):
     answer = request(port, "GET", "/metrics")
     check(answer.headers["content-type"].startswith("text/plain; version=0.0.4"), "content-type")
     text = answer.body.decode()
-    for line in ('telephone_requests_total{outcome="ok"} 1', "telephone_tunnel_joined 1",
+    for line in ('telephone_requests_total{outcome="ok"} 1', "telephone_tunnels_joined 1",
                  "# TYPE telephone_requests_total counter"):
         check(line in text.splitlines(), f"{line} in {text}")
 

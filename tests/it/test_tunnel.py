@@ -25,7 +25,7 @@ def test_plugboard_comes_later(s):
     token = s.token()
     s.board.stop()
     phone = s.spawn(s.env(TELEPHONE_TOKEN=token, PLUGBOARD_URL=f"ws://127.0.0.1:{port}/telephone/websocket"))
-    phone.wait_log(r"tunnel to ws://127.0.0.1:\d+/\S* ended: connection refused: .*; next attempt in", count=3)
+    phone.wait_log(r"tunnel 1 to ws://127.0.0.1:\d+/\S* ended: connection refused: .*; next attempt in", count=3)
     equal(phone.status()["ready"], False)
     equal(phone.ctl("status").returncode, 1)
     s.start_board("--listen", f"127.0.0.1:{port}")

@@ -143,8 +143,7 @@ def check_form():
 
 # --- documents ----------------------------------------------------------------
 def check_documents():
-    keys = re.findall(r"CONF_([A-Z_]+)\] = \{|KEY\(([A-Z_]+)\)", read("common/conf.c"))
-    keys = sorted({a or b for a, b in keys} - {"id"})
+    keys = set(re.findall(r"^    ROW\(([A-Z_]+),", read("common/conf.c"), re.M))
     enum = re.search(r"enum conf_id \{(.*?)\}", read("common/conf.h"), re.S).group(1)
     names = set(re.findall(r"CONF_([A-Z_]+)", enum)) - {"KEYS"}
     check("the table has every key", (k for k in names if k not in keys))

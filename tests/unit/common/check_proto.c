@@ -53,8 +53,8 @@ static const struct route {
     {PROTO_STATUS, "STATUS", S, W, R, 0, 0, false},
     {PROTO_STATUS, "STATUS", S, T, R, 0, 0, false},
     {PROTO_STATUS, "STATUS", C, S, R, 0, 0, false},
-    {PROTO_WORKER_STATUS, "WORKER_STATUS", W, S, R, 70, 70, false},
-    {PROTO_WORKER_STATUS, "WORKER_STATUS", S, C, R, 70, 70, false},
+    {PROTO_WORKER_STATUS, "WORKER_STATUS", W, S, R, 72, 72, false},
+    {PROTO_WORKER_STATUS, "WORKER_STATUS", S, C, R, 72, 72, false},
     {PROTO_TOKEND_STATUS, "TOKEND_STATUS", T, S, R, 58, 568, false},
     {PROTO_TOKEND_STATUS, "TOKEND_STATUS", S, C, R, 58, 568, false},
     {PROTO_SUPERVISOR_STATUS, "SUPERVISOR_STATUS", S, C, R, 41, 1127, false},
@@ -287,7 +287,7 @@ fill_all(void)
 	put.outcome = PROTO_REFRESH_OK;
 	fill(put.token, sizeof(put.token), 't');
 	fill(text, sizeof(text), 'x');
-	worker = (struct proto_worker_status){PROTO_TUNNEL_DRAINING,
+	worker = (struct proto_worker_status){3, 2, PROTO_TUNNEL_DRAINING,
 	    PROTO_REASON_CHANNEL_CRASHES, 1012, true, true, 1, INT64_MAX, -1, 2,
 	    3, UINT64_MAX, 4, 5};
 	tokend = (struct proto_tokend_status){.state = PROTO_TOKEN_REFUSED_ALL,
@@ -414,7 +414,7 @@ static const struct codec {
     {encode_token, decode_token, 21, 16914},
     {encode_refused, decode_refused, 6, 261},
     {encode_put, decode_put, 5, 16388},
-    {encode_worker, decode_worker, 70, 70},
+    {encode_worker, decode_worker, 72, 72},
     {encode_tokend, decode_tokend, 58, 568},
     {encode_supervisor, decode_supervisor, 41, 1127},
 };
@@ -448,6 +448,8 @@ assert_all_back(void)
 	ck_assert_int_eq(put.outcome, put_back.outcome);
 	ck_assert_str_eq(put.token, put_back.token);
 	ck_assert_str_eq(text, text_back);
+	ck_assert_int_eq(worker.tunnels, worker_back.tunnels);
+	ck_assert_int_eq(worker.tunnels_joined, worker_back.tunnels_joined);
 	ck_assert_int_eq(worker.tunnel, worker_back.tunnel);
 	ck_assert_int_eq(worker.last_reason, worker_back.last_reason);
 	ck_assert_uint_eq(worker.last_detail, worker_back.last_detail);
@@ -546,10 +548,10 @@ static const struct {
     {encode_put, decode_put, 0, 0, PROTO_REFRESHES},
     {encode_put, decode_put, 0, 0, PROTO_REFRESH_LOST},
     {encode_put, decode_put, 0, 1, 0},
-    {encode_worker, decode_worker, 0, 0, PROTO_TUNNELS},
-    {encode_worker, decode_worker, 1, 0, PROTO_REASONS},
-    {encode_worker, decode_worker, 4, 0, 2},
-    {encode_worker, decode_worker, 5, 0, 0xff},
+    {encode_worker, decode_worker, 2, 0, PROTO_TUNNELS},
+    {encode_worker, decode_worker, 3, 0, PROTO_REASONS},
+    {encode_worker, decode_worker, 6, 0, 2},
+    {encode_worker, decode_worker, 7, 0, 0xff},
     {encode_tokend, decode_tokend, 0, 0, PROTO_TOKEN_STATES},
     {encode_tokend, decode_tokend, 1, 0, PROTO_SOURCES},
     {encode_tokend, decode_tokend, 0, 1, 0},
