@@ -23,9 +23,9 @@
 #include "util.h"
 
 /* Every child is asked this often, and killed when it says nothing at all for
- * that long. */
-#define POLL_MS 5000
-#define SILENT_MAX_MS 15000
+ * that long; tokend may wait for a locked store besides. */
+#define POLL_MS 2000
+#define SILENT_MAX_MS 8000
 /* From fork to READY, the wait for a locked store apart. */
 #define BIRTH_MAX_MS 30000
 /* What leaving may take beyond SHUTDOWN_TIMEOUT. */
@@ -321,15 +321,18 @@ service_ask_status(struct service *s, struct child *c)
 static void
 check(struct service *s, struct child *c)
 {
+	int64_t wait_ms = c != NULL && child_role(c) == PROTO_TOKEND
+	    ? conf_num(&s->conf, CONF_DB_TIMEOUT)
+	    : 0;
+
 	if (c == NULL)
 		return;
 	if (child_is_running(c)) {
-		if (child_silent_ms(c) > SILENT_MAX_MS)
+		if (child_silent_ms(c) > SILENT_MAX_MS + wait_ms)
 			child_kill(c, "it answers nothing any more");
 		else
 			(void)service_ask_status(s, c);
-	} else if (child_age_ms(c) >
-	    BIRTH_MAX_MS + conf_num(&s->conf, CONF_DB_TIMEOUT)) {
+	} else if (child_age_ms(c) > BIRTH_MAX_MS + wait_ms) {
 		child_kill(c, "it does not become ready");
 	}
 }

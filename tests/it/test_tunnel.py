@@ -87,6 +87,28 @@ def test_half_open_is_found(s):
     until(lambda: serves(s) and serves(s), "it serves")
 
 
+def test_a_server_that_stops_reading(s):
+    phone = s.start(HEARTBEAT_INTERVAL="300ms", HEARTBEAT_TIMEOUT="1s")
+    import concurrent.futures
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        slow = [pool.submit(s.call, "GET", "/bytes/20000000") for _ in range(4)]
+        s.set(request_timeout_ms=1000, heartbeat_timeout_ms=2000)
+        s.fault("stall")
+        phone.wait_log(r"ended: heartbeat unanswered")
+        phone.wait_log(r"info worker: joined ", count=2)
+        for f in slow:
+            f.result()
+    until(lambda: serves(s) and serves(s), "it serves")
+
+
+def test_retry_after(s):
+    s.start_board(handshake="503", retry_after=3)
+    phone = s.start(wait=None)
+    phone.wait_log(r"ended: http status 503; next attempt in 3\.\d s")
+    s.set(handshake="ok")
+    phone.wait_joined()
+
+
 def test_join_unanswered(s):
     s.start_board(join="silent")
     phone = s.start(wait=None, CONNECT_TIMEOUT="500ms")
