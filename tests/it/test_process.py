@@ -147,9 +147,9 @@ def test_reload_keeps_requests(s):
         equal(done.returncode, 0, done.stdout)
         check("the new worker has joined" in done.stdout, done.stdout)
         equal([f.result().status for f in slow], [200] * 10)
+    until(lambda: s.joined() == 1, "the old one has left")
     check(serves(s), "it serves")
     equal(phone.status()["generation"], 2)
-    until(lambda: s.joined() == 1, "the old one has left")
 
 
 def test_reload_applies_and_refuses(s):
@@ -168,6 +168,8 @@ def test_reload_applies_and_refuses(s):
     phone.wait_joined()
     write("REQUEST_TIMEOUT=300ms\n")
     equal(phone.ctl("reload").returncode, 0)
+    # What crosses the old one's phx_leave on the wire is lost.
+    until(lambda: s.joined() == 1, "the old one has left")
     equal(s.call("GET", "/delay/20000").status, 504, "the new timeout")
     write("REQUEST_TIMEOUT=soon\nBACKEND_HOST=a b\n")
     done = phone.ctl("reload")
@@ -180,6 +182,7 @@ def test_reload_applies_and_refuses(s):
     write("REQUEST_TIMEOUT=30s\n")
     phone.signal(signal.SIGHUP)
     phone.wait_log(r"reload: done: ", count=2)
+    until(lambda: s.joined() == 1, "the old one has left")
     equal(s.call("GET", "/delay/600").status, 200, "the timeout is long again")
 
 
