@@ -72,7 +72,9 @@ refresh_plan(struct refresh *r)
 	r->due_ms = 0;
 	if (r->params.keeper->unsaved)
 		set_timer(r->save, SAVE_AGAIN_MS);
-	if (best == NULL || state == PROTO_TOKEN_REFUSED_ALL)
+	/* A refused one is planned for, too: a worker asks only when it has
+	 * joined, and then the server has taken it after all. */
+	if (best == NULL || best->revoked)
 		return;
 	if (r->failed_in_a_row > 0)
 		plan_at(r,
@@ -138,6 +140,7 @@ fail(struct refresh *r, enum proto_refresh outcome)
 		    best->claims.jti);
 		(void)tokens_refuse(
 		    &r->params.keeper->tokens, best->claims.jti);
+		best->revoked = true;
 		r->params.ops->on_change(r->params.arg);
 	}
 	refresh_plan(r);
@@ -214,7 +217,7 @@ take(struct refresh *r, const char *text)
 	token = tokens_add(&k->tokens, text, PROTO_SOURCE_REFRESH, -1, &error);
 	if (token == NULL)
 		return false;
-	token->refused = false;
+	token->refused = token->revoked = false;
 	keeper_save(k);
 	log_info("token refreshed: jti %s expires in %" PRId64 " s",
 	    token->claims.jti, token->claims.exp_s - util_wall_ms() / 1000);

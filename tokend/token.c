@@ -162,7 +162,7 @@ tokens_forgive(struct tokens *t)
 	unsigned i;
 
 	for (i = 0; i < t->count; i++)
-		t->candidate[i]->refused = false;
+		t->candidate[i]->refused = t->candidate[i]->revoked = false;
 }
 
 /* ms, spread by ±percent. */

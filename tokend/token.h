@@ -26,7 +26,8 @@ struct token {
 	enum proto_source source;
 	int64_t row;	  /* in the store, -1: not stored */
 	int64_t since_ms; /* wall clock: when it came here */
-	bool refused;
+	bool refused;	  /* 403, or its join: the server may yet take it */
+	bool revoked;	  /* refused for good */
 };
 
 struct tokens {

@@ -54,6 +54,17 @@ def test_revoked(s):
     equal(phone.status()["token"]["refresh_in_ms"], -1, "a refresh is planned")
 
 
+def test_refused_for_a_while(s):
+    """A Plugboard that says 403 and then thinks better of it."""
+    s.start_board(handshake="403", token_ttl=3600)
+    phone = s.start(wait=None, TELEPHONE_TOKEN=s.token(ttl=12, iat=0))
+    phone.wait_log(r"plugboard refused the token ")
+    s.set(handshake="ok")
+    phone.wait_joined()
+    phone.wait_log(r"token refreshed: jti ")
+    equal(phone.status()["token"]["state"], "valid")
+
+
 def test_lost_refresh_reply(s):
     s.start_board(refresh_style="silent")
     phone = s.start(TELEPHONE_TOKEN=s.token(ttl=20, iat=-9), CONNECT_TIMEOUT="500ms")
