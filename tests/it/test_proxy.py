@@ -138,6 +138,16 @@ def test_response_too_large(s):
         equal((answer.status, answer.json()["error"]), (502, "response_too_large"), target)
 
 
+def test_message_too_long(s):
+    phone = s.start(MAX_REQUEST_SIZE="64KiB")
+    s.set(request_timeout_ms=700)
+    equal(s.call("POST", "/echo", b"x" * 60000).status, 200, "below the bound")
+    equal(s.call("POST", "/echo", b"x" * 70000).status, 504, "above it")
+    phone.wait_log(r"a message of 7\d+ bytes from plugboard was discarded: longer than MAX_REQUEST_SIZE")
+    equal(s.call("GET", "/bytes/3").status, 200, "and it still serves")
+    equal(s.counter("connects"), 1, "connections")
+
+
 def test_inflight_bound(s):
     phone = s.start(MAX_INFLIGHT="2")
     with concurrent.futures.ThreadPoolExecutor(4) as pool:

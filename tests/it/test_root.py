@@ -36,6 +36,19 @@ def test_three_users(s):
         check("telephone.db" not in os.readlink(f"/proc/{children['worker']}/fd/{link}"), "the worker holds the store")
 
 
+def test_control_socket_is_for_its_owner(s):
+    phone = s.start(WORKER_USER=WORKER, TOKEND_USER=TOKEND, TOKEN_DB_PATH=store_directory(s) + "/telephone.db")
+    done = subprocess.run([f"{s.bin}/telephonectl", "-s", phone.env["CONTROL_SOCKET"], "status"], env={}, user=1,
+                          group=1, extra_groups=[], capture_output=True, text=True)
+    equal(done.returncode, 77, done.stderr)
+    check("you may not ask this telephone" in done.stderr, done.stderr)
+    os.chmod(phone.env["CONTROL_SOCKET"], 0o666)  # a mistake of somebody's
+    done = subprocess.run([f"{s.bin}/telephonectl", "-s", phone.env["CONTROL_SOCKET"], "status"], env={}, user=1,
+                          group=1, extra_groups=[], capture_output=True, text=True)
+    equal(done.returncode, 69, done.stderr)
+    phone.wait_log(r"control socket: uid 1 may not ask here")
+
+
 def test_missing_users(s):
     phone = s.start(wait=None, WORKER_USER="no-such-user-1", TOKEND_USER="no-such-user-2")
     phone.wait_exit(78)
