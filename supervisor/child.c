@@ -21,7 +21,8 @@ struct child {
 	struct peer *peer;
 	pid_t pid;
 	bool running;
-	int64_t born_ms, seen_ms;
+	unsigned unheard; /* polls since its last word */
+	int64_t born_ms;
 };
 
 /* --- exec ----------------------------------------------------------------- */
@@ -41,8 +42,11 @@ arrange_fds(const int *fds, int count)
 	for (i = 0; i < count; i++)
 		if (dup2(high[i], CHANNEL_FD + i) == -1)
 			_exit(EX_OSERR);
-	if (close_range((unsigned)(CHANNEL_FD + count), ~0U, 0) == -1)
+	if (close_range((unsigned)(CHANNEL_FD + count), ~0U, 0) == -1) {
+		log_warn("close_range(2) is refused here: a child would "
+			 "inherit descriptors");
 		_exit(EX_OSERR);
+	}
 }
 
 static void
@@ -86,10 +90,17 @@ become(const struct program *p)
 static pid_t
 spawn(const struct program *p)
 {
-	pid_t pid = fork();
+	sigset_t all, before;
+	pid_t pid;
 
+	/* Until exec the child has our handlers, and they write to a pipe that
+	 * it shares with us: a signal to it would count as one to us. */
+	(void)sigfillset(&all);
+	(void)sigprocmask(SIG_SETMASK, &all, &before);
+	pid = fork();
 	if (pid == 0)
 		become(p);
+	(void)sigprocmask(SIG_SETMASK, &before, NULL);
 	if (pid == -1)
 		log_warn("no process for %s", p->name);
 	return pid;
@@ -122,7 +133,7 @@ on_frame(struct peer *peer, struct ipc_frame *frame, void *arg)
 	struct child *c = arg;
 
 	(void)peer;
-	child_saw(c);
+	c->unheard = 0;
 	if (frame->type == PROTO_HELLO)
 		on_hello(c, frame);
 	else
@@ -179,7 +190,7 @@ child_start(const struct child_params *params)
 		fatalx("out of memory");
 	c->params = *params;
 	c->pid = pid;
-	c->born_ms = c->seen_ms = util_mono_ms();
+	c->born_ms = util_mono_ms();
 	peer.fd = sv[0];
 	peer.arg = c;
 	c->peer = peer_create(&peer);
@@ -233,16 +244,10 @@ child_age_ms(const struct child *c)
 	return util_mono_ms() - c->born_ms;
 }
 
-void
-child_saw(struct child *c)
+unsigned
+child_poll(struct child *c)
 {
-	c->seen_ms = util_mono_ms();
-}
-
-int64_t
-child_silent_ms(const struct child *c)
-{
-	return util_mono_ms() - c->seen_ms;
+	return ++c->unheard;
 }
 
 bool

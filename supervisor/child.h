@@ -36,7 +36,8 @@ struct child_params {
 /* NULL when it could not be started (logged). */
 struct child *child_start(const struct child_params *);
 
-/* Frees what is known of it; the process was reaped before. NULL is fine. */
+/* Frees what is known of it; the process has ended or was killed. NULL is
+ * fine. */
 void child_free(struct child *);
 
 struct peer *child_peer(struct child *);
@@ -46,10 +47,10 @@ bool child_is_running(const struct child *); /* READY was said */
 void child_set_running(struct child *);
 int64_t child_age_ms(const struct child *);
 
-/* It answered something: it is alive. */
-void child_saw(struct child *);
-/* Since it was last seen. */
-int64_t child_silent_ms(const struct child *);
+/* Another poll has come round: how many have since anything was heard of it.
+ * Polls, not time: while the supervisor itself stood still (SIGSTOP, a paused
+ * machine), nobody was asked. */
+unsigned child_poll(struct child *);
 
 /* Asks it to leave; false when it cannot hear that yet, and was killed. */
 bool child_stop(struct child *);

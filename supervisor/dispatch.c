@@ -40,6 +40,7 @@ service_configure_tokend(struct service *s, const struct conf *conf,
 	send_fd(s->tokend, PROTO_FD_SECRET, secrets->secret);
 	send_fd(s->tokend, PROTO_FD_TOKEN, secrets->token);
 	peer_send_empty(child_peer(s->tokend), PROTO_CONF_END, 0);
+	s->acks_due++;
 }
 
 void
@@ -79,6 +80,7 @@ on_hello(struct child *c, void *arg)
 
 	if (child_role(c) == PROTO_TOKEND) {
 		link_all(s);
+		s->acks_due = 0;
 		service_configure_tokend(s, &s->conf, &s->secrets);
 		return;
 	}
@@ -91,10 +93,15 @@ on_hello(struct child *c, void *arg)
 static void
 on_stranger(struct child *c, const char *build, void *arg)
 {
+	struct service *s = arg;
+
 	log_errorx("%s was replaced under a running supervisor (%s, this is "
 		   "%s): ending, so that the new version can be started",
 	    proto_role_name(child_role(c)), build, proto_build());
-	service_stop(arg, EX_SOFTWARE);
+	if (s->stopping) /* a second call would end the drain */
+		child_kill(c, NULL);
+	else
+		service_stop(s, EX_SOFTWARE);
 }
 
 static void
@@ -106,7 +113,9 @@ on_conf_ack(struct service *s, struct child *c, struct ipc_frame *frame)
 		child_kill(c, "its CONF_ACK is malformed");
 		return;
 	}
-	if (c == s->tokend && child_is_running(c) && s->reload != NULL)
+	if (c != s->tokend || s->acks_due == 0 || --s->acks_due > 0)
+		return; /* a worker's, or one that is no longer waited for */
+	if (child_is_running(c) && s->reload != NULL)
 		reload_on_ack(s->reload, code);
 }
 

@@ -13,8 +13,9 @@
 #include "service.h"
 #include "util.h"
 
-/* tokend may have to wait for a locked store; beyond that it is ill. */
-#define ACK_MAX_S 30
+/* tokend may have to wait DB_TIMEOUT for a locked store; beyond that it is
+ * ill, and killed before this is over. */
+#define ACK_SLACK_S 15
 /* A new worker that cannot join in this time takes over all the same: it may
  * never have been able to, before the reload either. */
 #define JOIN_MAX_S 30
@@ -69,6 +70,44 @@ reload_forget(struct reload *r, void *arg)
 		r->ops = NULL;
 }
 
+static void
+swap_conf(struct reload *r)
+{
+	struct service *s = r->service;
+	struct conf conf = s->conf;
+
+	s->conf = r->conf;
+	r->conf = conf; /* freed with the reload */
+	log_set_level((enum log_level)conf_num(&s->conf, CONF_LOG_LEVEL));
+}
+
+/* The new values are the service's from here on; those of its own take effect
+ * now. */
+static void
+adopt(struct reload *r)
+{
+	struct service *s = r->service;
+	struct config_secrets secrets = s->secrets;
+
+	swap_conf(r);
+	s->secrets = r->secrets;
+	r->secrets = secrets;
+	s->generation++;
+}
+
+/* The old values are back, for the next worker too. The secrets are not: what
+ * is stored is sealed with the new one already. */
+static void
+undo(struct reload *r)
+{
+	struct service *s = r->service;
+
+	swap_conf(r);
+	s->generation--;
+	if (s->tokend != NULL && child_is_running(s->tokend))
+		service_configure_tokend(s, &s->conf, &s->secrets);
+}
+
 void
 reload_cancel(struct reload *r, const char *why)
 {
@@ -76,6 +115,8 @@ reload_cancel(struct reload *r, const char *why)
 		return;
 	if (r->service->fresh != NULL)
 		child_kill(r->service->fresh, why);
+	if (r->judged && !r->service->stopping)
+		undo(r);
 	tell(r, "given up: %s; what ran before goes on", why);
 	finish(r, EX_SOFTWARE);
 }
@@ -109,19 +150,34 @@ tell_lines(struct reload *r, const struct buf *lines)
 		tell(r, "%.*s", (int)(nl - p), p);
 }
 
-/* Keys that only a new start can apply: the old value stays in force. */
 static void
-tell_fixed(struct reload *r)
+keep_value(struct conf_value *to, const struct conf_value *from)
+{
+	free(to->text);
+	to->text = from->text == NULL ? NULL : strdup(from->text);
+	if (from->text != NULL && to->text == NULL)
+		fatalx("out of memory");
+	to->num = from->num;
+	to->source = from->source;
+}
+
+/* Keys that only a new start can apply (and judge: the users, for one): the
+ * old value stays in force, also for children that are started anew. */
+static void
+keep_fixed(struct reload *r)
 {
 	const struct conf *old = &r->service->conf;
 	int i;
 
-	for (i = 0; i < CONF_KEYS; i++)
-		if (!conf_keys[i].reloadable &&
+	for (i = 0; i < CONF_KEYS; i++) {
+		if (conf_keys[i].reloadable ||
 		    strcmp(conf_text(old, (enum conf_id)i),
-			conf_text(&r->conf, (enum conf_id)i)) != 0)
-			tell(r, "%s has changed and needs a restart",
-			    conf_keys[i].name);
+			conf_text(&r->conf, (enum conf_id)i)) == 0)
+			continue;
+		tell(
+		    r, "%s has changed and needs a restart", conf_keys[i].name);
+		keep_value(&r->conf.value[i], &old->value[i]);
+	}
 }
 
 static void
@@ -157,8 +213,9 @@ begin(struct reload *r)
 		finish(r, EX_UNAVAILABLE);
 		return;
 	}
-	tell_fixed(r);
-	set_timer(r, ACK_MAX_S);
+	keep_fixed(r);
+	set_timer(
+	    r, ACK_SLACK_S + (int)(conf_num(&s->conf, CONF_DB_TIMEOUT) / 1000));
 	service_configure_tokend(s, &r->conf, &r->secrets);
 }
 
@@ -195,23 +252,6 @@ reload_start(struct service *s, const struct reload_ops *ops, void *arg)
 	begin(r);
 }
 
-/* The new values are the service's from here on; those of its own take effect
- * now. */
-static void
-adopt(struct reload *r)
-{
-	struct service *s = r->service;
-	struct conf conf = s->conf;
-	struct config_secrets secrets = s->secrets;
-
-	s->conf = r->conf;
-	s->secrets = r->secrets;
-	r->conf = conf; /* freed with the reload */
-	r->secrets = secrets;
-	s->generation++;
-	log_set_level((enum log_level)conf_num(&s->conf, CONF_LOG_LEVEL));
-}
-
 void
 reload_on_ack(struct reload *r, uint8_t code)
 {
@@ -239,4 +279,11 @@ reload_on_joined(struct reload *r)
 	service_swap(r->service);
 	tell(r, "done: the new worker has joined, the old one drains");
 	finish(r, EX_OK);
+}
+
+void
+reload_on_tokend_end(struct reload *r)
+{
+	if (r != NULL && !r->judged)
+		reload_cancel(r, "tokend ended");
 }

@@ -3,7 +3,8 @@
  * A reload under way: the new configuration is read and judged, tokend is
  * given it (and judges the secrets; it alone may), then a second generation of
  * the worker is started, and takes over when it has joined. Until then all
- * goes on as before, and a fault anywhere leaves it so.
+ * goes on as before, and a fault anywhere leaves it so: but a secret or token
+ * that tokend has accepted is in its store, and stays.
  */
 #ifndef SUPERVISOR_RELOAD_H
 #define SUPERVISOR_RELOAD_H
@@ -31,5 +32,7 @@ void reload_cancel(struct reload *, const char *why);
 
 void reload_on_ack(struct reload *, uint8_t code);
 void reload_on_joined(struct reload *);
+/* tokend has ended, and with it what it was judging. NULL is fine. */
+void reload_on_tokend_end(struct reload *);
 
 #endif

@@ -22,12 +22,12 @@
 #include "service.h"
 #include "util.h"
 
-/* Every child is asked this often, and killed when it says nothing at all for
- * that long; tokend may wait for a locked store besides. */
+/* Every child is asked this often, and killed when it has let that many
+ * questions pass: 8 seconds. tokend may wait for a locked store besides. */
 #define POLL_MS 2000
-#define SILENT_MAX_MS 8000
-/* From fork to READY, the wait for a locked store apart. */
-#define BIRTH_MAX_MS 30000
+#define SILENT_POLLS 4
+/* A step of a birth may take longer: 30 seconds. */
+#define BIRTH_POLLS 15
 /* What leaving may take beyond SHUTDOWN_TIMEOUT. */
 #define LEAVE_SLACK_MS 5000
 
@@ -119,7 +119,7 @@ service_start_fresh(struct service *s)
 static void
 drain(struct service *s, struct child *worker)
 {
-	size_t i;
+	size_t i, oldest = 0;
 
 	if (worker == NULL)
 		return;
@@ -131,7 +131,12 @@ drain(struct service *s, struct child *worker)
 		}
 	}
 	/* More reloads than drains can end: the oldest must go. */
-	child_kill(s->old[0], "too many generations are draining");
+	for (i = 1; i < SERVICE_WORKERS_MAX; i++)
+		if (child_age_ms(s->old[i]) > child_age_ms(s->old[oldest]))
+			oldest = i;
+	child_kill(s->old[oldest], "too many generations are draining");
+	child_free(s->old[oldest]);
+	s->old[oldest] = worker;
 	(void)child_stop(worker);
 }
 
@@ -272,7 +277,8 @@ on_child_end(struct service *s, struct child **slot, int status)
 	char text[64];
 
 	*slot = NULL;
-	if (!s->stopping && slot < &s->old[0])
+	/* Who was told to leave and did is not worth a line. */
+	if (status != 0 || (!s->stopping && slot < &s->old[0]))
 		log_warnx("%s (pid %d) ended with %s after %" PRId64 " s",
 		    proto_role_name(role), child_pid(c),
 		    child_status_text(status, text, sizeof(text)),
@@ -288,6 +294,8 @@ on_child_end(struct service *s, struct child **slot, int status)
 		service_stop(s, WEXITSTATUS(status));
 	else
 		start_again(s, role, age_ms);
+	if (role == PROTO_TOKEND)
+		reload_on_tokend_end(s->reload);
 }
 
 static void
@@ -321,20 +329,19 @@ service_ask_status(struct service *s, struct child *c)
 static void
 check(struct service *s, struct child *c)
 {
-	int64_t wait_ms = c != NULL && child_role(c) == PROTO_TOKEND
-	    ? conf_num(&s->conf, CONF_DB_TIMEOUT)
-	    : 0;
+	int64_t max;
 
 	if (c == NULL)
 		return;
-	if (child_is_running(c)) {
-		if (child_silent_ms(c) > SILENT_MAX_MS + wait_ms)
-			child_kill(c, "it answers nothing any more");
-		else
-			(void)service_ask_status(s, c);
-	} else if (child_age_ms(c) > BIRTH_MAX_MS + wait_ms) {
-		child_kill(c, "it does not become ready");
-	}
+	max = child_is_running(c) ? SILENT_POLLS : BIRTH_POLLS;
+	if (child_role(c) == PROTO_TOKEND)
+		max += conf_num(&s->conf, CONF_DB_TIMEOUT) / POLL_MS;
+	if (child_poll(c) <= max)
+		(void)service_ask_status(s, c);
+	else
+		child_kill(c,
+		    child_is_running(c) ? "it answers nothing any more"
+					: "it does not become ready");
 }
 
 static void

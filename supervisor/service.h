@@ -40,6 +40,7 @@ struct service {
 	uint32_t tokend_restarts, worker_restarts;
 	uint32_t generation; /* of the configuration, from 1 */
 	uint32_t last_id;    /* of STATUS */
+	unsigned acks_due;   /* configurations that tokend has yet to judge */
 	int64_t started_ms;
 	struct event *poll;	/* liveness */
 	struct event *deadline; /* of the end */
