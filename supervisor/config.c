@@ -273,6 +273,16 @@ private_directory(const char *path)
 	return true;
 }
 
+/* For root and group telephone; one that is there is somebody's choice. */
+static void
+shared_directory(const char *path)
+{
+	mode_t mask = umask(022);
+
+	(void)mkdir(path, 0755);
+	(void)umask(mask);
+}
+
 bool
 config_control_path(
     const struct conf *conf, bool root, char *space, size_t size)
@@ -284,7 +294,7 @@ config_control_path(
 		return util_fmt(
 		    space, size, "%s", conf_text(conf, CONF_CONTROL_SOCKET));
 	if (root) {
-		(void)mkdir("/run/telephone", 0755);
+		shared_directory("/run/telephone");
 		return util_fmt(space, size, "/run/telephone/telephone.sock");
 	}
 	if (runtime != NULL && runtime[0] == '/')

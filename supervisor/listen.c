@@ -87,7 +87,16 @@ listen_health(const struct conf *conf, int *code)
 
 /* --- control -------------------------------------------------------------- */
 
-/* The lock outlives no process, whatever becomes of the files. */
+static int
+refuse_second(const char *path)
+{
+	log_errorx("another telephone answers on %s; set CONTROL_SOCKET (and "
+		   "TOKEN_DB_PATH) to run a second one",
+	    path);
+	return EX_CANTCREAT;
+}
+
+/* The lock outlives no process. */
 static int
 take_lock(struct listen_control *c)
 {
@@ -101,20 +110,42 @@ take_lock(struct listen_control *c)
 	}
 	if (flock(c->lock, LOCK_EX | LOCK_NB) == 0)
 		return EX_OK;
-	log_errorx("another telephone answers on %s; set CONTROL_SOCKET (and "
-		   "TOKEN_DB_PATH) to run a second one",
-	    c->path);
-	return EX_CANTCREAT;
+	return refuse_second(c->path);
 }
 
-/* Only a socket is ever removed. */
-static void
-remove_stale(const char *path)
+static int
+control_socket(void)
+{
+	return socket(
+	    AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+}
+
+/* A lock file may have been cleaned away (/tmp, by age) under one who lives:
+ * nobody answers only when the kernel says so. */
+static bool
+answers(const struct sockaddr_un *sun)
+{
+	int fd = control_socket();
+	bool refused = fd != -1 &&
+	    connect(fd, (const struct sockaddr *)sun, sizeof(*sun)) == -1 &&
+	    errno != EAGAIN && errno != EPROTOTYPE;
+
+	util_close(&fd);
+	return !refused;
+}
+
+/* Only a socket is ever removed, and only one that nobody answers on. */
+static int
+remove_stale(const struct sockaddr_un *sun)
 {
 	struct stat sb;
 
-	if (lstat(path, &sb) == 0 && S_ISSOCK(sb.st_mode))
-		(void)unlink(path);
+	if (lstat(sun->sun_path, &sb) == -1 || !S_ISSOCK(sb.st_mode))
+		return EX_OK;
+	if (answers(sun))
+		return refuse_second(sun->sun_path);
+	(void)unlink(sun->sun_path);
+	return EX_OK;
 }
 
 static void
@@ -127,23 +158,16 @@ give_to_group(const char *path)
 }
 
 static int
-bind_control(struct listen_control *c)
+bind_control(struct listen_control *c, const struct sockaddr_un *sun)
 {
-	struct sockaddr_un sun = {.sun_family = AF_UNIX};
 	mode_t mask;
 	int result;
 
-	if (util_strlcpy(sun.sun_path, c->path, sizeof(sun.sun_path)) >=
-	    sizeof(sun.sun_path)) {
-		errno = ENAMETOOLONG;
-		return -1;
-	}
-	c->fd =
-	    socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	c->fd = control_socket();
 	if (c->fd == -1)
 		return -1;
 	mask = umask(0117); /* 0660, from the first moment */
-	result = bind(c->fd, (struct sockaddr *)&sun, sizeof(sun));
+	result = bind(c->fd, (const struct sockaddr *)sun, sizeof(*sun));
 	(void)umask(mask);
 	return result == -1 ? -1 : listen(c->fd, BACKLOG);
 }
@@ -151,20 +175,23 @@ bind_control(struct listen_control *c)
 int
 listen_control_open(struct listen_control *c, const char *path, bool root)
 {
+	struct sockaddr_un sun = {.sun_family = AF_UNIX};
 	int code;
 
 	c->fd = c->lock = -1;
+	(void)util_strlcpy(sun.sun_path, path, sizeof(sun.sun_path));
 	if (util_strlcpy(c->path, path, sizeof(c->path)) >= sizeof(c->path)) {
 		log_errorx("CONTROL_SOCKET: longer than 107 bytes");
 		return EX_CONFIG;
 	}
 	code = take_lock(c);
+	if (code == EX_OK)
+		code = remove_stale(&sun);
 	if (code != EX_OK) {
 		util_close(&c->lock);
 		return code;
 	}
-	remove_stale(c->path);
-	if (bind_control(c) == -1) {
+	if (bind_control(c, &sun) == -1) {
 		log_warn("CONTROL_SOCKET: cannot listen on %s", c->path);
 		code = errno == EACCES ? EX_NOPERM : EX_CANTCREAT;
 		util_close(&c->fd);

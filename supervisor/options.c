@@ -49,6 +49,13 @@ usage(const char *argv0)
 	return OPTIONS_USAGE;
 }
 
+/* An unset variable in a script, and not the wish for no file at all. */
+static bool
+is_empty(const char *file)
+{
+	return file != NULL && file[0] == '\0';
+}
+
 enum options_action
 options_parse(struct options *o, int argc, char **argv)
 {
@@ -89,6 +96,10 @@ options_parse(struct options *o, int argc, char **argv)
 	if (optind < argc) {
 		(void)fprintf(stderr, "%s: unexpected argument: %s\n", argv[0],
 		    argv[optind]);
+		return usage(argv[0]);
+	}
+	if (is_empty(o->file) || is_empty(env)) {
+		(void)fprintf(stderr, "%s: an empty file name\n", argv[0]);
 		return usage(argv[0]);
 	}
 	if (o->file == NULL)

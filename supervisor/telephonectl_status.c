@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "telephonectl_status.h"
+#include "utf8.h"
 #include "util.h"
 
 #define AGE_MAX 32
@@ -120,13 +121,22 @@ status_print(const struct status *s)
 
 /* --- for programs --------------------------------------------------------- */
 
+/* JSON is UTF-8, a file name need not be: valid is how much of the text is,
+ * and what is not becomes U+FFFD. */
 static void
 json_text(const char *name, const char *text)
 {
 	const unsigned char *p = (const unsigned char *)text;
+	size_t valid = utf8_valid_len(p, strlen(text));
 
 	(void)printf(",\"%s\":\"", name);
 	for (; *p != '\0'; p++) {
+		if (valid == 0) {
+			(void)printf("\\ufffd");
+			valid = utf8_valid_len(p + 1, strlen((char *)p) - 1);
+			continue;
+		}
+		valid--;
 		if (*p == '"' || *p == '\\')
 			(void)printf("\\%c", *p);
 		else if (*p < 0x20 || *p == 0x7f)
