@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -115,6 +116,21 @@ START_TEST(control_refuses_a_second_without_the_lock_file)
 		ck_assert_int_eq(
 		    listen_control_open(&second, path, false), EX_CANTCREAT);
 	ck_assert_int_eq(access(path, F_OK), 0);
+	listen_control_close(&c);
+}
+END_TEST
+
+/* Between the first one's lock and its socket. */
+START_TEST(control_refuses_while_another_starts)
+{
+	struct listen_control c;
+	int fd = open(lock, O_RDWR | O_CREAT, 0600);
+
+	ck_assert_int_eq(flock(fd, LOCK_EX), 0);
+	ck_assert_int_eq(listen_control_open(&c, path, false), EX_CANTCREAT);
+	ck_assert_int_eq(access(path, F_OK), -1);
+	(void)close(fd);
+	ck_assert_int_eq(listen_control_open(&c, path, false), EX_OK);
 	listen_control_close(&c);
 }
 END_TEST
@@ -317,6 +333,7 @@ main(void)
 	tcase_add_test(t, control_replaces_a_stale_one);
 	tcase_add_test(t, control_refuses_a_second);
 	tcase_add_test(t, control_refuses_a_second_without_the_lock_file);
+	tcase_add_test(t, control_refuses_while_another_starts);
 	tcase_add_test(t, control_removes_only_sockets);
 	tcase_add_test(t, control_lock_is_no_link);
 	tcase_add_test(t, control_says_where_it_cannot);

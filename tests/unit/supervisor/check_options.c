@@ -118,6 +118,10 @@ START_TEST(parsed_twice)
 	ck_assert_int_eq(parse("-n -f a extra"), OPTIONS_USAGE);
 	ck_assert_int_eq(parse("-f b"), OPTIONS_RUN);
 	ck_assert_str_eq(o.file, "b");
+	/* Nothing of a word that was left in its middle, either. */
+	ck_assert_int_eq(parse("-Vn"), OPTIONS_VERSION);
+	ck_assert_int_eq(parse("--file b"), OPTIONS_RUN);
+	ck_assert_str_eq(o.file, "b");
 }
 END_TEST
 
