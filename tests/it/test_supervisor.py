@@ -85,6 +85,7 @@ def test_keys_that_need_a_restart(s):
         equal(done.returncode, 0, done.stdout)
         for key in ("TOKEN_DB_PATH", "LOG_FORMAT"):
             check(f"{key} has changed and needs a restart" in done.stdout, done.stdout)
+    until(lambda: s.joined() == 1, "the old one has left")
     equal(s.call("GET", "/delay/9000").status, 504, "the others are applied")
     os.kill(phone.child("tokend"), signal.SIGKILL)
     phone.wait_log(r"tokend \(pid \d+\) ended")
@@ -135,6 +136,7 @@ def test_reload_whose_worker_dies_is_undone(s):
     equal(s.call("GET", "/delay/900").status, 200, "a worker that comes later has the old timeout")
     write("REQUEST_TIMEOUT=300ms\n")
     equal(phone.ctl("reload").returncode, 0, "a later reload is not mixed up with this one")
+    until(lambda: s.joined() == 1, "the old one has left")
     equal(s.call("GET", "/delay/9000").status, 504)
 
 
@@ -166,8 +168,8 @@ def test_more_reloads_than_may_drain(s):
         equal(phone.ctl("reload").returncode, 0)
     phone.wait_log(r"is killed: too many generations are draining")
     until(lambda: len(workers(phone)) == 5, lambda: f"one serves, four drain: {workers(phone)}", seconds=5)
-    zombies = [p for p in descendants(phone.pid) if (stat_of(p) or "?")[0] == "Z"]
-    equal(zombies, [])
+    zombies = lambda: [p for p in descendants(phone.pid) if (stat_of(p) or "?")[0] == "Z"]
+    until(lambda: not zombies(), lambda: f"no zombie stays: {zombies()}", seconds=3)
     phone.signal(signal.SIGTERM)
     phone.wait_log(r"Terminated: stopping")
     phone.signal(signal.SIGTERM)
