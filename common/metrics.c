@@ -40,6 +40,18 @@ metrics_get(const struct metrics *m, enum metrics_id id)
 	return m->value[id];
 }
 
+int64_t
+metrics_sum(
+    const struct metrics *m, enum metrics_id first, enum metrics_id last)
+{
+	int64_t sum = 0;
+	int i;
+
+	for (i = (int)first; i <= (int)last; i++)
+		sum += m->value[i];
+	return sum;
+}
+
 static void
 render_row(const struct metrics *m, size_t i, struct buf *out)
 {

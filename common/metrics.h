@@ -16,6 +16,16 @@ enum metrics_type {
 	METRICS_GAUGE,
 };
 
+/* Rows of two families that have many. Those of reconnects stand in the order
+ * of enum proto_reason (proto.h), without its NONE. */
+#define METRICS_RECONNECT(X, id, reason)                         \
+	X(RECONNECT_##id, COUNTER, "telephone_reconnects_total", \
+	    "reason=\"" reason "\"",                             \
+	    "Connections ended or failed, each followed by another attempt")
+#define METRICS_REJOIN(X, id, reason)                      \
+	X(REJOIN_##id, COUNTER, "telephone_rejoins_total", \
+	    "reason=\"" reason "\"", "Joins repeated on the same connection")
+
 /* X(id, type, family, labels, help): rows of one family stand together and
  * repeat its type and help. */
 #define METRICS_TABLE(X)                                                       \
@@ -31,6 +41,8 @@ enum metrics_type {
 	    "outcome=\"lost\"", "Requests answered, by outcome")               \
 	X(IN_FLIGHT, GAUGE, "telephone_requests_in_flight", "",                \
 	    "Requests being answered now")                                     \
+	X(CROSSED, COUNTER, "telephone_requests_crossed_leave_total", "",      \
+	    "Requests that crossed our phx_leave on the wire")                 \
 	X(REQUEST_BYTES, COUNTER, "telephone_request_body_bytes_total", "",    \
 	    "Request body bytes sent to the backend")                          \
 	X(RESPONSE_BYTES, COUNTER, "telephone_response_body_bytes_total", "",  \
@@ -43,10 +55,26 @@ enum metrics_type {
 	    "Tunnels whose channel is joined")                                 \
 	X(CONNECTS, COUNTER, "telephone_connects_total", "",                   \
 	    "WebSocket connections opened")                                    \
-	X(RECONNECTS, COUNTER, "telephone_reconnects_total", "",               \
-	    "Connections lost or failed, each followed by another attempt")    \
-	X(REJOINS, COUNTER, "telephone_rejoins_total", "",                     \
-	    "Joins repeated on the same connection")                           \
+	METRICS_RECONNECT(X, RESOLVE, "resolve")                               \
+	METRICS_RECONNECT(X, REFUSED, "refused")                               \
+	METRICS_RECONNECT(X, UNREACHABLE, "unreachable")                       \
+	METRICS_RECONNECT(X, TIMEOUT, "timeout")                               \
+	METRICS_RECONNECT(X, TLS, "tls")                                       \
+	METRICS_RECONNECT(X, FORBIDDEN, "forbidden")                           \
+	METRICS_RECONNECT(X, HTTP_STATUS, "http_status")                       \
+	METRICS_RECONNECT(X, HANDSHAKE, "handshake")                           \
+	METRICS_RECONNECT(X, JOIN_REFUSED, "join_refused")                     \
+	METRICS_RECONNECT(X, JOIN_TIMEOUT, "join_timeout")                     \
+	METRICS_RECONNECT(X, HEARTBEAT, "heartbeat")                           \
+	METRICS_RECONNECT(X, CLOSED, "closed")                                 \
+	METRICS_RECONNECT(X, EOF, "eof")                                       \
+	METRICS_RECONNECT(X, PROTOCOL, "protocol")                             \
+	METRICS_RECONNECT(X, CHANNEL_CRASHES, "channel_crashes")               \
+	METRICS_RECONNECT(X, STALLED, "stalled")                               \
+	METRICS_RECONNECT(X, TOO_SLOW, "too_slow")                             \
+	METRICS_REJOIN(X, ERROR, "phx_error")                                  \
+	METRICS_REJOIN(X, CLOSE, "phx_close")                                  \
+	METRICS_REJOIN(X, UNMATCHED, "unmatched_topic")                        \
 	X(HEARTBEATS, COUNTER, "telephone_heartbeats_total", "",               \
 	    "Heartbeats acknowledged")                                         \
 	X(HEARTBEAT_RTT, GAUGE, "telephone_heartbeat_rtt_milliseconds", "",    \
@@ -77,6 +105,9 @@ void metrics_init(struct metrics *); /* all zero */
 void metrics_add(struct metrics *, enum metrics_id, int64_t n);
 void metrics_set(struct metrics *, enum metrics_id, int64_t value);
 int64_t metrics_get(const struct metrics *, enum metrics_id);
+/* The sum of the rows from first to last. */
+int64_t metrics_sum(
+    const struct metrics *, enum metrics_id first, enum metrics_id last);
 
 /* Appends all rows and telephone_build_info; 0, or -1 when out does not take
  * it. */

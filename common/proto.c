@@ -35,7 +35,7 @@ static const struct rule rules[] = {
     {PROTO_CONF_END, SUPERVISOR, CHILD, SETUP_RUNNING, 0, 0, false},
     {PROTO_CONF_ACK, CHILD, SUPERVISOR, SETUP_RUNNING, 1, 1, false},
     {PROTO_READY, CHILD, SUPERVISOR, PROTO_SETUP, 0, 0, false},
-    {PROTO_STOP, SUPERVISOR, CHILD, SETUP_RUNNING, 0, 0, false},
+    {PROTO_STOP, SUPERVISOR, CHILD, SETUP_RUNNING, 1, 1, false},
     {PROTO_LOG_LEVEL, SUPERVISOR, CHILD, PROTO_RUNNING, 1, 1, false},
     {PROTO_STATUS, SUPERVISOR, CHILD, PROTO_RUNNING, 0, 0, false},
     {PROTO_STATUS, CTL, SUPERVISOR, PROTO_RUNNING, 0, 0, false},
@@ -211,6 +211,8 @@ proto_reason_name(enum proto_reason reason)
 	    [PROTO_REASON_EOF] = "connection lost",
 	    [PROTO_REASON_PROTOCOL] = "protocol error",
 	    [PROTO_REASON_CHANNEL_CRASHES] = "channel crashes",
+	    [PROTO_REASON_STALLED] = "sending stalled",
+	    [PROTO_REASON_TOO_SLOW] = "message too slow",
 	};
 
 	return NAME_OF(t, reason);

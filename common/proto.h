@@ -38,7 +38,7 @@ enum proto_type {
 	PROTO_CONF_END,	 /* supervisor → child: that was all, apply it */
 	PROTO_CONF_ACK,	 /* child → supervisor: applied, or which fault */
 	PROTO_READY,	 /* child → supervisor: dropped, verified */
-	PROTO_STOP,	 /* supervisor → child: drain and leave */
+	PROTO_STOP,	 /* supervisor → child: why; drain and leave */
 	PROTO_LOG_LEVEL, /* supervisor → child */
 	PROTO_STATUS,	 /* supervisor → child, ctl → supervisor */
 	PROTO_WORKER_STATUS,	 /* worker → supervisor → ctl */
@@ -67,6 +67,13 @@ enum proto_fd {
 	PROTO_FDS
 };
 
+/* Payload of PROTO_STOP. */
+enum proto_stop {
+	PROTO_STOP_END,	     /* the service ends */
+	PROTO_STOP_REPLACED, /* another one has taken over */
+	PROTO_STOPS
+};
+
 const char *proto_name(uint16_t type); /* "TOKEN_GET", or "?" */
 const char *proto_role_name(enum proto_role);
 
@@ -90,7 +97,7 @@ int proto_get_hello(
 /* This executable's own build id: version and IPC revision. */
 const char *proto_build(void);
 
-/* One byte payloads: FD kind, CONF_ACK (a sysexits code), LOG_LEVEL,
+/* One byte payloads: FD kind, STOP, CONF_ACK (a sysexits code), LOG_LEVEL,
  * TOKEN_RESULT (1: kept), DONE (exit status). */
 int proto_put_u8(uint8_t *space, uint8_t);
 int proto_get_u8(const struct ipc_frame *, uint8_t *);
@@ -180,8 +187,10 @@ enum proto_reason {
 	PROTO_REASON_HEARTBEAT,	      /* unanswered within its deadline */
 	PROTO_REASON_CLOSED,	      /* close frame */
 	PROTO_REASON_EOF,	      /* end of stream or reset without one */
-	PROTO_REASON_PROTOCOL,	      /* what arrived was no Phoenix message */
+	PROTO_REASON_PROTOCOL,	      /* what arrived was no WebSocket frame */
 	PROTO_REASON_CHANNEL_CRASHES, /* phx_error again and again */
+	PROTO_REASON_STALLED,	      /* the server takes no more bytes */
+	PROTO_REASON_TOO_SLOW,	      /* one message took too long to send */
 	PROTO_REASONS
 };
 const char *proto_reason_name(enum proto_reason);

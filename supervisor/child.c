@@ -251,13 +251,15 @@ child_poll(struct child *c)
 }
 
 bool
-child_stop(struct child *c)
+child_stop(struct child *c, enum proto_stop why)
 {
+	uint8_t byte = (uint8_t)why;
+
 	if (peer_state(c->peer) == PROTO_NEW) {
 		child_kill(c, NULL);
 		return false;
 	}
-	peer_send_empty(c->peer, PROTO_STOP, 0);
+	peer_send(c->peer, PROTO_STOP, 0, &byte, 1, -1);
 	return true;
 }
 

@@ -53,7 +53,7 @@ int64_t child_age_ms(const struct child *);
 unsigned child_poll(struct child *);
 
 /* Asks it to leave; false when it cannot hear that yet, and was killed. */
-bool child_stop(struct child *);
+bool child_stop(struct child *, enum proto_stop why);
 void child_kill(struct child *, const char *why);
 
 /* "exit code 70", "signal 9 (Killed)", in space. */

@@ -126,7 +126,7 @@ drain(struct service *s, struct child *worker)
 	for (i = 0; i < SERVICE_WORKERS_MAX; i++) {
 		if (s->old[i] == NULL) {
 			s->old[i] = worker;
-			(void)child_stop(worker);
+			(void)child_stop(worker, PROTO_STOP_REPLACED);
 			return;
 		}
 	}
@@ -137,7 +137,7 @@ drain(struct service *s, struct child *worker)
 	child_kill(s->old[oldest], "too many generations are draining");
 	child_free(s->old[oldest]);
 	s->old[oldest] = worker;
-	(void)child_stop(worker);
+	(void)child_stop(worker, PROTO_STOP_REPLACED);
 }
 
 void
@@ -172,7 +172,7 @@ continue_stop(struct service *s)
 	if (has_workers(s))
 		return;
 	if (s->tokend != NULL)
-		(void)child_stop(s->tokend);
+		(void)child_stop(s->tokend, PROTO_STOP_END);
 	else
 		(void)event_base_loopbreak(s->base);
 }
@@ -221,7 +221,7 @@ service_stop(struct service *s, int code)
 	    conf_num(&s->conf, CONF_SHUTDOWN_TIMEOUT) + LEAVE_SLACK_MS);
 	for (i = 0; i < UTIL_COUNT(leaving); i++)
 		if (leaving[i] != NULL)
-			(void)child_stop(leaving[i]);
+			(void)child_stop(leaving[i], PROTO_STOP_END);
 	continue_stop(s);
 }
 

@@ -13,6 +13,12 @@ backoff_random(void)
 }
 
 int64_t
+backoff_spread(int64_t max_ms)
+{
+	return (int64_t)(backoff_random() % (uint32_t)(max_ms + 1));
+}
+
+int64_t
 backoff_next(struct backoff *b, uint32_t random)
 {
 	int64_t ms = b->initial_ms;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Exponential backoff with jitter. Pure arithmetic but for backoff_random.
+ * Exponential backoff with jitter. Pure arithmetic but for the random
+ * bits, which are the kernel's.
  */
 #ifndef WORKER_BACKOFF_H
 #define WORKER_BACKOFF_H
@@ -22,5 +23,8 @@ void backoff_reset(struct backoff *);
 
 /* 32 random bits from the kernel. */
 uint32_t backoff_random(void);
+
+/* A random time from 0 to max_ms, both included; max_ms is at most a day. */
+int64_t backoff_spread(int64_t max_ms);
 
 #endif

@@ -3,7 +3,7 @@
  * idle → joining → joined → (leaving) → idle; phx_error and phx_close lead
  * from joined back to joining, at once the first time, later and later when
  * it goes on. One timer a deadline: `reply` for join and leave, `refresh`,
- * `beat` for the schedule and `ack` for its answer.
+ * `rejoin` for its delay.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -14,6 +14,7 @@
 
 #include "buf.h"
 #include "channel.h"
+#include "heartbeat.h"
 #include "log.h"
 #include "metrics.h"
 #include "phx.h"
@@ -54,11 +55,8 @@ struct channel {
 	uint64_t generation;
 	int64_t joined_at_ms;
 	unsigned crashes; /* in a row */
-	struct event *reply, *refresh, *rejoin, *beat, *ack;
-	bool beating;	      /* a heartbeat waits for its ack */
-	int64_t beat_s;	      /* its ts */
-	int64_t beat_sent_ms; /* when it was queued */
-	int64_t acked_at_ms;  /* 0: none in this join */
+	struct event *reply, *refresh, *rejoin;
+	struct heartbeat *heartbeat;
 };
 
 /* --- sending -------------------------------------------------------------- */
@@ -119,10 +117,7 @@ forget_join(struct channel *c)
 	c->state = CHANNEL_IDLE;
 	timer_stop(c->reply);
 	timer_stop(c->rejoin);
-	timer_stop(c->beat);
-	timer_stop(c->ack);
-	c->beating = false;
-	c->acked_at_ms = 0;
+	heartbeat_stop(c->heartbeat);
 	end_refresh(c, PROTO_REFRESH_LOST, NULL);
 	if (was_joined) {
 		metrics_add(c->params.metrics, METRICS_TUNNELS_JOINED, -1);
@@ -162,6 +157,7 @@ void
 channel_open(struct channel *c, const char *path_id)
 {
 	c->crashes = 0;
+	heartbeat_reset(c->heartbeat);
 	(void)util_fmt(c->topic, sizeof(c->topic), "telephone:%s", path_id);
 	join(c);
 }
@@ -180,7 +176,7 @@ rejoin_delay_ms(unsigned crashes)
 
 /* The server has no channel for us any more, but the socket is fine. */
 static void
-rejoin(struct channel *c, const char *why)
+rejoin(struct channel *c, const char *why, enum metrics_id metric)
 {
 	int64_t delay_ms;
 
@@ -197,7 +193,7 @@ rejoin(struct channel *c, const char *why)
 	    "channel %s ended by the server (%s), joining again in %" PRId64
 	    " ms",
 	    c->topic, why, delay_ms);
-	metrics_add(c->params.metrics, METRICS_REJOINS, 1);
+	metrics_add(c->params.metrics, metric, 1);
 	forget_join(c);
 	if (delay_ms == 0) {
 		join(c);
@@ -223,7 +219,7 @@ on_joined(struct channel *c)
 	c->generation++;
 	c->joined_at_ms = util_mono_ms();
 	metrics_add(c->params.metrics, METRICS_TUNNELS_JOINED, 1);
-	timer_set_ms(c->beat, c->params.heartbeat_interval_ms);
+	heartbeat_start(c->heartbeat);
 	c->params.ops->on_joined(c->params.arg);
 }
 
@@ -266,85 +262,78 @@ channel_leave(struct channel *c)
 	if (send_event(c, c->leave_ref, "phx_leave", "{}") == -1)
 		log_warnx("channel %s: phx_leave could not be sent", c->topic);
 	c->state = CHANNEL_LEAVING;
-	timer_stop(c->beat);
-	timer_stop(c->ack);
+	heartbeat_stop(c->heartbeat);
 	timer_set_ms(c->reply, LEAVE_TIMEOUT_MS);
 }
 
 /* --- heartbeat ------------------------------------------------------------ */
 
-/*
- * Behind a long message a heartbeat cannot leave, and that is no fault as
- * long as bytes do; what is judged is silence.
- */
-static int64_t
-silence_began_ms(const struct channel *c)
-{
-	int64_t progress_ms = plugboard_progress_ms(c->params.plugboard);
-
-	if (plugboard_queued(c->params.plugboard) > 0 &&
-	    progress_ms > c->beat_sent_ms)
-		return progress_ms;
-	return c->beat_sent_ms;
-}
-
 static void
-on_ack_deadline(evutil_socket_t fd, short what, void *arg)
+on_beat_sent(void *arg)
 {
 	struct channel *c = arg;
-	int64_t left_ms;
 
-	(void)fd;
-	(void)what;
-	left_ms = silence_began_ms(c) + c->params.heartbeat_timeout_ms -
-	    util_mono_ms();
-	if (left_ms > 0)
-		timer_set_ms(c->ack, left_ms);
-	else
-		die(c, PROTO_REASON_HEARTBEAT,
-		    "a heartbeat was not acknowledged within "
-		    "HEARTBEAT_TIMEOUT");
+	heartbeat_sent(c->heartbeat);
 }
 
-/* A fixed schedule: due again an interval after this one was due, whatever
- * its answer. */
-static void
-on_beat(evutil_socket_t fd, short what, void *arg)
+static int
+send_beat(int64_t ts, void *arg)
 {
 	struct channel *c = arg;
-	char payload[48];
+	char ref[CHANNEL_REF_MAX], payload[48];
+	struct phx_names names = {
+	    c->join_ref, channel_next_ref(c, ref), c->topic, "heartbeat"};
+	struct outbox_message message;
+	struct buf b;
+	int result = -1;
 
-	(void)fd;
-	(void)what;
-	timer_set_ms(c->beat, c->params.heartbeat_interval_ms);
-	if (c->beating)
-		return; /* its deadline speaks */
-	c->beat_s = util_wall_ms() / 1000;
-	(void)util_fmt(
-	    payload, sizeof(payload), "{\"ts\":%" PRId64 "}", c->beat_s);
-	if (channel_push(c, "heartbeat", payload) == -1)
-		return; /* no memory: the next one may find some */
-	c->beating = true;
-	c->beat_sent_ms = util_mono_ms();
-	timer_set_ms(c->ack, c->params.heartbeat_timeout_ms);
+	(void)util_fmt(payload, sizeof(payload), "{\"ts\":%" PRId64 "}", ts);
+	buf_init(&b, CONTROL_MESSAGE_MAX);
+	if (phx_put_msg(&b, &names, payload) == 0)
+		result = outbox_text(&message, b.data, b.len);
+	buf_clear(&b);
+	if (result == -1)
+		return -1;
+	message.sent = on_beat_sent;
+	message.sent_arg = c;
+	plugboard_send(c->params.plugboard, &message, true);
+	return 0;
+}
+
+static const struct pace *
+pace_of(void *arg)
+{
+	struct channel *c = arg;
+
+	return plugboard_pace(c->params.plugboard);
 }
 
 static void
-on_heartbeat_ack(struct channel *c, struct json_str payload)
+on_stable(void *arg)
 {
-	int64_t ts;
-	bool first = c->acked_at_ms == 0;
+	struct channel *c = arg;
 
-	if (!c->beating || !phx_get_int(payload, "ts", &ts) || ts != c->beat_s)
-		return;
-	c->beating = false;
-	timer_stop(c->ack);
-	c->acked_at_ms = util_mono_ms();
-	metrics_add(c->params.metrics, METRICS_HEARTBEATS, 1);
-	metrics_set(c->params.metrics, METRICS_HEARTBEAT_RTT,
-	    c->acked_at_ms - c->beat_sent_ms);
-	if (first)
-		c->params.ops->on_stable(c->params.arg);
+	c->params.ops->on_stable(c->params.arg);
+}
+
+static void
+on_dead(void *arg)
+{
+	die(arg, PROTO_REASON_HEARTBEAT,
+	    "a heartbeat was not acknowledged within HEARTBEAT_TIMEOUT");
+}
+
+static const struct heartbeat_ops heartbeat_ops = {
+    .send = send_beat,
+    .pace = pace_of,
+    .on_stable = on_stable,
+    .on_dead = on_dead,
+};
+
+void
+channel_beat(struct channel *c)
+{
+	heartbeat_now(c->heartbeat);
 }
 
 /* --- refresh -------------------------------------------------------------- */
@@ -421,7 +410,7 @@ on_stray_reply(
 	    phx_is(m->topic, c->topic) &&
 	    phx_get_str(reply->response, "reason", reason, sizeof(reason)) &&
 	    strcmp(reason, "unmatched topic") == 0)
-		rejoin(c, reason);
+		rejoin(c, reason, METRICS_REJOIN_UNMATCHED);
 }
 
 static void
@@ -441,24 +430,37 @@ on_reply(struct channel *c, const struct phx_msg *m)
 		on_stray_reply(c, m, &reply);
 }
 
-/* phx_error and phx_close: the channel is over, the socket is not. */
+/* The channel is over, the socket is not. */
 static void
-on_end(struct channel *c, const struct phx_msg *m)
+end_join(struct channel *c, const char *why, enum metrics_id metric)
 {
-	char why[16];
-
-	(void)util_fmt(why, sizeof(why), "%.*s", (int)m->event.len,
-	    (const char *)m->event.data);
 	if (c->state == CHANNEL_LEAVING)
 		c->params.ops->on_left(c->params.arg);
 	else if (c->state == CHANNEL_JOINED || c->state == CHANNEL_JOINING)
-		rejoin(c, why);
+		rejoin(c, why, metric);
+}
+
+static void
+on_error(struct channel *c, const struct phx_msg *m)
+{
+	(void)m;
+	end_join(c, "phx_error", METRICS_REJOIN_ERROR);
+}
+
+static void
+on_close(struct channel *c, const struct phx_msg *m)
+{
+	(void)m;
+	end_join(c, "phx_close", METRICS_REJOIN_CLOSE);
 }
 
 static void
 on_ack_push(struct channel *c, const struct phx_msg *m)
 {
-	on_heartbeat_ack(c, m->payload);
+	int64_t ts;
+
+	if (phx_get_int(m->payload, "ts", &ts))
+		heartbeat_ack(c->heartbeat, ts);
 }
 
 static void
@@ -473,11 +475,27 @@ static const struct {
 	const char *name;
 	void (*handle)(struct channel *, const struct phx_msg *);
 } own_events[] = {
-    {"phx_error", on_end},
-    {"phx_close", on_end},
+    {"phx_error", on_error},
+    {"phx_close", on_close},
     {"heartbeat_ack", on_ack_push},
     {"refresh_token_ack", on_refresh_push},
 };
+
+/* What crosses our phx_leave on the wire is answered with 502 by Plugboard,
+ * whatever we do: so nothing is done about it. */
+static void
+hand_over(
+    struct channel *c, const struct channel_event *e, const struct phx_msg *m)
+{
+	if (c->state != CHANNEL_LEAVING || !e->is_request) {
+		e->on_push(m->payload.data, m->payload.len, e->arg);
+		return;
+	}
+	metrics_add(c->params.metrics, METRICS_CROSSED, 1);
+	log_info("channel %s: a request crossed phx_leave on the wire and was "
+		 "not begun",
+	    c->topic);
+}
 
 static void
 on_push(struct channel *c, const struct phx_msg *m)
@@ -498,7 +516,7 @@ on_push(struct channel *c, const struct phx_msg *m)
 	for (i = 0; i < c->params.event_count; i++) {
 		e = &c->params.events[i];
 		if (phx_is(m->event, e->name)) {
-			e->on_push(m->payload.data, m->payload.len, e->arg);
+			hand_over(c, e, m);
 			return;
 		}
 	}
@@ -562,22 +580,33 @@ channel_joined_ms(const struct channel *c)
 int64_t
 channel_heartbeat_ms(const struct channel *c)
 {
-	return c->acked_at_ms > 0 ? util_mono_ms() - c->acked_at_ms : -1;
+	return heartbeat_age_ms(c->heartbeat);
 }
 
 struct channel *
 channel_create(const struct channel_params *params)
 {
 	struct channel *c = calloc(1, sizeof(*c));
+	struct heartbeat_params heartbeat = {
+	    .base = params->base,
+	    .metrics = params->metrics,
+	    .interval_ms = params->heartbeat_interval_ms,
+	    .timeout_ms = params->heartbeat_timeout_ms,
+	    .ops = &heartbeat_ops,
+	    .arg = c,
+	};
 
 	if (c == NULL)
 		return NULL;
 	c->params = *params;
+	c->heartbeat = heartbeat_create(&heartbeat);
+	if (c->heartbeat == NULL) {
+		free(c);
+		return NULL;
+	}
 	c->reply = timer_create_ms(params->base, on_reply_deadline, c);
 	c->refresh = timer_create_ms(params->base, on_refresh_deadline, c);
 	c->rejoin = timer_create_ms(params->base, on_rejoin, c);
-	c->beat = timer_create_ms(params->base, on_beat, c);
-	c->ack = timer_create_ms(params->base, on_ack_deadline, c);
 	return c;
 }
 
@@ -589,7 +618,6 @@ channel_free(struct channel *c)
 	timer_clear(&c->reply);
 	timer_clear(&c->refresh);
 	timer_clear(&c->rejoin);
-	timer_clear(&c->beat);
-	timer_clear(&c->ack);
+	heartbeat_free(c->heartbeat);
 	free(c);
 }

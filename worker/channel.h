@@ -49,6 +49,8 @@ struct channel_event {
 	const char *name;
 	void (*on_push)(uint8_t *payload, size_t len, void *arg);
 	void *arg;
+	/* Plugboard waits for an answer, and answers itself when we leave. */
+	bool is_request;
 };
 
 struct channel_params {
@@ -79,6 +81,10 @@ void channel_closed(struct channel *);
 void channel_message(struct channel *, uint8_t *data, size_t len);
 
 bool channel_is_joined(const struct channel *);
+
+/* A heartbeat now, besides the schedule, unless one is under way or was sent
+ * in the last second: before a long message, or when the network changed. */
+void channel_beat(struct channel *);
 
 /* Counts joins; what was asked under another number cannot be answered. 0:
  * never joined. */

@@ -4,6 +4,7 @@
  * sandbox → READY → the tunnel starts. Death: STOP: drain → leave → exit;
  * EOF on the channel: exit at once.
  */
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
@@ -32,6 +33,9 @@
 #include "util.h"
 #include "wsproxy.h"
 
+/* A drain leaves when nothing new has come for so long. */
+#define QUIET_MS 1000
+
 struct dispatch {
 	struct dispatch_params params;
 	struct peer *supervisor;
@@ -47,6 +51,10 @@ struct dispatch {
 	struct health *health;
 	bool draining, leaving;
 	struct event *drain; /* bound on it */
+	struct event *quiet; /* may be the moment to leave */
+	int64_t drain_began_ms;
+	uint64_t drain_begun; /* requests that were begun by then … */
+	size_t drain_pending; /* … and not yet answered */
 	int exit_code;
 };
 
@@ -179,9 +187,9 @@ on_ws_connect(struct tunnel *tunnel, uint8_t *payload, size_t len, void *arg)
 }
 
 static const struct tunnels_event events[] = {
-    {"proxy_req", on_proxy_req},
-    {"ws_check", on_ws_check},
-    {"ws_connect", on_ws_connect},
+    {"proxy_req", on_proxy_req, true},
+    {"ws_check", on_ws_check, true},
+    {"ws_connect", on_ws_connect, true},
 };
 
 /* --- drain ---------------------------------------------------------------- */
@@ -189,39 +197,79 @@ static const struct tunnels_event events[] = {
 static void
 leave_tunnel(struct dispatch *d)
 {
+	size_t abandoned = proxy_in_flight(d->proxy);
+	uint64_t finished;
+
 	if (d->leaving)
 		return;
 	d->leaving = true;
 	timer_stop(d->drain);
+	timer_stop(d->quiet);
+	finished = proxy_count(d->proxy) - d->drain_begun + d->drain_pending -
+	    abandoned;
+	if (abandoned > 0)
+		log_warnx("drained: %" PRIu64 " requests finished, %zu "
+			  "abandoned at the end of SHUTDOWN_TIMEOUT",
+		    finished, abandoned);
+	else
+		log_info("drained: %" PRIu64 " requests finished, none "
+			 "abandoned",
+		    finished);
 	tunnels_leave(d->tunnels);
+}
+
+/*
+ * The moment to leave: nothing in flight, and nothing new for a second. Under
+ * a load that makes no such pause, any moment with nothing in flight in the
+ * second half of SHUTDOWN_TIMEOUT.
+ */
+static void
+check_quiet(struct dispatch *d)
+{
+	int64_t now_ms = util_mono_ms(), at_ms, half_ms;
+
+	if (!d->draining || d->leaving || proxy_in_flight(d->proxy) > 0)
+		return;
+	at_ms = proxy_last_ms(d->proxy) + QUIET_MS;
+	half_ms =
+	    d->drain_began_ms + conf_num(&d->conf, CONF_SHUTDOWN_TIMEOUT) / 2;
+	if (at_ms > half_ms)
+		at_ms = half_ms;
+	if (now_ms >= at_ms)
+		leave_tunnel(d);
+	else
+		timer_set_ms(d->quiet, at_ms - now_ms);
+}
+
+static void
+on_quiet(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	check_quiet(arg);
 }
 
 static void
 on_idle(void *arg)
 {
-	struct dispatch *d = arg;
-
-	if (d->draining)
-		leave_tunnel(d);
+	check_quiet(arg);
 }
 
 static void
 on_drain_over(evutil_socket_t fd, short what, void *arg)
 {
-	struct dispatch *d = arg;
-
 	(void)fd;
 	(void)what;
-	log_warnx("SHUTDOWN_TIMEOUT is over: leaving with %zu requests "
-		  "unanswered",
-	    proxy_in_flight(d->proxy));
-	leave_tunnel(d);
+	leave_tunnel(arg);
 }
 
 static void
 on_stop(struct dispatch *d, struct ipc_frame *frame)
 {
-	(void)frame;
+	uint8_t why;
+
+	if (proto_get_u8(frame, &why) == -1 || why >= PROTO_STOPS)
+		fatalx("the supervisor sent a malformed STOP");
 	if (d->draining)
 		return;
 	if (d->tunnels == NULL) { /* not yet born */
@@ -230,13 +278,18 @@ on_stop(struct dispatch *d, struct ipc_frame *frame)
 		return;
 	}
 	d->draining = true;
+	d->drain_began_ms = util_mono_ms();
+	d->drain_begun = proxy_count(d->proxy);
+	d->drain_pending = proxy_in_flight(d->proxy);
 	tokend_expect_end(d->tokend);
-	health_free(d->health);
-	d->health = NULL;
-	log_info("draining: %zu requests in flight", proxy_in_flight(d->proxy));
+	if (why == PROTO_STOP_REPLACED) { /* the successor answers there */
+		health_free(d->health);
+		d->health = NULL;
+	}
+	log_info("draining: %zu requests in flight", d->drain_pending);
 	timer_set_ms(d->drain, conf_num(&d->conf, CONF_SHUTDOWN_TIMEOUT));
-	if (proxy_in_flight(d->proxy) == 0)
-		leave_tunnel(d);
+	tunnels_drain(d->tunnels);
+	check_quiet(d);
 }
 
 /* --- birth ---------------------------------------------------------------- */
@@ -343,6 +396,7 @@ make_proxy(struct dispatch *d)
 	    .response_max = (size_t)conf_num(&d->conf, CONF_MAX_RESPONSE_SIZE),
 	    .chunk_max = (size_t)conf_num(&d->conf, CONF_CHUNK_SIZE),
 	    .inflight_max = (unsigned)conf_num(&d->conf, CONF_MAX_INFLIGHT),
+	    .send_max_ms = conf_num(&d->conf, CONF_MAX_SEND_TIME),
 	    .on_idle = on_idle,
 	    .arg = d,
 	};
@@ -377,6 +431,10 @@ is_ready(const char **why, void *arg)
 
 	memset(&s, 0, sizeof(s));
 	tunnels_status(d->tunnels, &s);
+	if (d->draining) {
+		*why = "draining";
+		return false;
+	}
 	*why = s.tunnel == PROTO_TUNNEL_NO_TOKEN ? "a token is awaited"
 						 : "no tunnel is joined";
 	return s.tunnel == PROTO_TUNNEL_JOINED;
@@ -455,7 +513,7 @@ on_status(struct dispatch *d, struct ipc_frame *frame)
 
 	memset(&s, 0, sizeof(s));
 	tunnels_status(d->tunnels, &s);
-	s.ready = is_ready(&why, d) && !d->draining;
+	s.ready = is_ready(&why, d);
 	s.draining = d->draining;
 	s.requests = proxy_count(d->proxy);
 	s.failures = proxy_failures(d->proxy);
@@ -520,6 +578,7 @@ dispatch_create(const struct dispatch_params *params)
 	metrics_init(&d->metrics);
 	metrics_set(&d->metrics, METRICS_START_TIME, util_wall_ms() / 1000);
 	d->drain = timer_create_ms(peer.base, on_drain_over, d);
+	d->quiet = timer_create_ms(peer.base, on_quiet, d);
 	d->tokend = tokend_create(peer.base, &d->metrics, &tokend_ops, d);
 	peer.arg = d;
 	d->supervisor = peer_create(&peer);
@@ -540,6 +599,7 @@ dispatch_free(struct dispatch *d)
 	tokend_free(d->tokend);
 	peer_free(d->supervisor);
 	timer_clear(&d->drain);
+	timer_clear(&d->quiet);
 	util_close(&d->listener);
 	conf_clear(&d->conf);
 	free(d);

@@ -25,6 +25,8 @@ end_first(struct outbox *o, bool sent)
 
 	TAILQ_REMOVE(&o->list, e, entry);
 	o->count--;
+	if (sent && e->message.sent != NULL)
+		e->message.sent(e->message.sent_arg);
 	e->message.end(e->message.arg, sent);
 	free(e);
 }
@@ -40,6 +42,14 @@ bool
 outbox_is_empty(const struct outbox *o)
 {
 	return TAILQ_EMPTY(&o->list);
+}
+
+const struct outbox_message *
+outbox_fresh(const struct outbox *o)
+{
+	const struct outbox_entry *e = TAILQ_FIRST(&o->list);
+
+	return e == NULL || e->begun ? NULL : &e->message;
 }
 
 int
@@ -116,8 +126,10 @@ outbox_text(struct outbox_message *message, const uint8_t *data, size_t len)
 	t->len = len;
 	t->sent = 0;
 	memcpy(t->data, data, len);
+	memset(message, 0, sizeof(*message));
 	message->read = text_read;
 	message->end = text_end;
 	message->arg = t;
+	message->len = len;
 	return 0;
 }

@@ -20,6 +20,11 @@ struct outbox_message {
 	/* Called once: sent whole (handed to the kernel), or discarded. */
 	void (*end)(void *arg, bool sent);
 	void *arg;
+	size_t len; /* about how long it will be, 0: short */
+	/* Called as its last byte is handed to the kernel, before end; or
+	 * NULL. */
+	void (*sent)(void *sent_arg);
+	void *sent_arg;
 };
 
 struct outbox_entry;
@@ -41,6 +46,9 @@ int outbox_push(struct outbox *, const struct outbox_message *, bool urgent);
 int outbox_text(struct outbox_message *, const uint8_t *data, size_t len);
 
 bool outbox_is_empty(const struct outbox *);
+
+/* The first message when nothing of it was read yet, else NULL. */
+const struct outbox_message *outbox_fresh(const struct outbox *);
 
 struct outbox_fragment {
 	size_t len;

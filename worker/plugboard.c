@@ -7,18 +7,22 @@
  * drop: libwebsockets closes when it pleases, and its late callbacks find a
  * link without a plugboard.
  */
-#include <stdio.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include <event2/event.h>
 #include <libwebsockets.h>
 
-#include "buf.h"
 #include "dial.h"
+#include "inbox.h"
 #include "log.h"
 #include "loop.h"
 #include "plugboard.h"
+#include "retry_after.h"
+#include "sender.h"
+#include "target.h"
 #include "timer.h"
 #include "tls.h"
 #include "util.h"
@@ -27,8 +31,6 @@
  * between two of them. */
 #define FRAGMENT_LEN (128 * 1024)
 #define RX_LEN (64 * 1024)
-/* A receive buffer that grew beyond this is given back after its message. */
-#define RX_KEEP (1024 * 1024)
 
 struct link {
 	struct plugboard *owner; /* NULL: dropped */
@@ -50,11 +52,8 @@ struct plugboard {
 	uint16_t close_code;
 	char close_reason[124]; /* RFC 6455 §5.5: 125 with the code */
 	struct plugboard_end end;
-	struct buf rx;
-	bool rx_skip; /* discarding the rest of a message */
-	size_t rx_skipped;
-	struct outbox outbox;
-	int64_t progress_ms;
+	struct inbox inbox;
+	struct sender *sender;
 	uint8_t tx[LWS_PRE + FRAGMENT_LEN];
 };
 
@@ -77,9 +76,7 @@ plugboard_send(
 		message->end(message->arg, false);
 		return;
 	}
-	if (outbox_is_empty(&pb->outbox))
-		pb->progress_ms = util_mono_ms();
-	if (outbox_push(&pb->outbox, message, urgent) == 0)
+	if (sender_push(pb->sender, message, urgent) == 0)
 		ask_writable(pb);
 }
 
@@ -95,16 +92,10 @@ plugboard_send_text(
 	return 0;
 }
 
-size_t
-plugboard_queued(const struct plugboard *pb)
+const struct pace *
+plugboard_pace(struct plugboard *pb)
 {
-	return pb->outbox.count;
-}
-
-int64_t
-plugboard_progress_ms(const struct plugboard *pb)
-{
-	return pb->progress_ms;
+	return sender_pace(pb->sender);
 }
 
 /* --- the end of a connection ---------------------------------------------- */
@@ -131,9 +122,8 @@ reset(struct plugboard *pb)
 	timer_stop(pb->deadline);
 	timer_stop(pb->failure);
 	path_wipe(pb);
-	buf_clear(&pb->rx);
-	pb->rx_skip = false;
-	outbox_clear(&pb->outbox);
+	inbox_clear(&pb->inbox);
+	sender_stop(pb->sender);
 	if (link != NULL) {
 		link->owner = NULL;
 		if (link->wsi != NULL && !link->ended) {
@@ -180,16 +170,55 @@ judge_failure(struct plugboard *pb, const char *text)
 	pb->end.text = why != NULL ? why : text;
 }
 
+/* libwebsockets closes without a word; the socket, which is still there, knows
+ * who began it. */
+static void
+judge_end(struct plugboard *pb)
+{
+	struct lws *wsi = pb->link == NULL ? NULL : pb->link->wsi;
+	ssize_t n = 0;
+	char c;
+
+	pb->end.reason = PROTO_REASON_EOF;
+	pb->end.text = "end of stream";
+	if (wsi != NULL)
+		n = recv(
+		    lws_get_socket_fd(wsi), &c, 1, MSG_PEEK | MSG_DONTWAIT);
+	if (n > 0 || (n == -1 && errno == EAGAIN)) {
+		pb->end.reason = PROTO_REASON_PROTOCOL;
+		pb->end.text = "plugboard sent what is no WebSocket frame";
+	} else if (n == -1 && errno == ECONNRESET) {
+		pb->end.text = "reset by the peer";
+	}
+}
+
 static void
 on_lws_gone(struct plugboard *pb, const char *text)
 {
 	if (!pb->open)
 		judge_failure(pb, text);
+	else if (pb->end.reason == PROTO_REASON_NONE && pb->closing)
+		pb->end.reason = PROTO_REASON_CLOSED;
 	else if (pb->end.reason == PROTO_REASON_NONE)
-		pb->end.reason =
-		    pb->closing ? PROTO_REASON_CLOSED : PROTO_REASON_EOF;
+		judge_end(pb);
 	gone(pb);
 }
+
+static void
+on_stuck(enum proto_reason reason, const char *text, void *arg)
+{
+	fail(arg, reason, text);
+}
+
+static void
+on_long(void *arg)
+{
+	struct plugboard *pb = arg;
+
+	pb->params.ops->on_long(pb->params.arg);
+}
+
+static const struct sender_ops sender_ops = {on_long, on_stuck};
 
 /* --- what libwebsockets reports ------------------------------------------- */
 
@@ -197,7 +226,7 @@ static void
 on_status(struct plugboard *pb, struct lws *wsi)
 {
 	unsigned status = lws_http_client_http_response(wsi);
-	char text[16];
+	char text[64];
 
 	if (status == 0 || status == 101)
 		return;
@@ -205,9 +234,9 @@ on_status(struct plugboard *pb, struct lws *wsi)
 	pb->end.reason =
 	    status == 403 ? PROTO_REASON_FORBIDDEN : PROTO_REASON_HTTP_STATUS;
 	if (lws_hdr_copy(wsi, text, sizeof(text), WSI_TOKEN_HTTP_RETRY_AFTER) >
-		0 &&
-	    text[0] >= '0' && text[0] <= '9')
-		pb->end.retry_after_s = (int32_t)strtol(text, NULL, 10);
+	    0)
+		pb->end.retry_after_s =
+		    retry_after_parse(text, util_wall_ms() / 1000);
 }
 
 static int
@@ -215,6 +244,7 @@ on_established(struct plugboard *pb)
 {
 	timer_stop(pb->deadline);
 	pb->open = true;
+	sender_start(pb->sender, lws_get_socket_fd(pb->link->wsi));
 	pb->params.ops->on_open(pb->params.arg);
 	return 0;
 }
@@ -222,24 +252,8 @@ on_established(struct plugboard *pb)
 static void
 discard(struct plugboard *pb, const char *why)
 {
-	pb->params.ops->on_discard(
-	    pb->rx.len + pb->rx_skipped, why, pb->params.arg);
-	buf_clear(&pb->rx);
-	pb->rx_skip = false;
-}
-
-/* A piece of a message: kept unless it makes it too long. */
-static void
-rx_append(struct plugboard *pb, const void *in, size_t len)
-{
-	if (!pb->rx_skip && buf_append(&pb->rx, in, len) == 0)
-		return;
-	if (!pb->rx_skip) {
-		pb->rx_skipped = pb->rx.len;
-		pb->rx_skip = true;
-		buf_clear(&pb->rx);
-	}
-	pb->rx_skipped += len;
+	pb->params.ops->on_discard(inbox_size(&pb->inbox), why, pb->params.arg);
+	inbox_clear(&pb->inbox);
 }
 
 /* Hands a message over. The buffer is out of reach meanwhile, so that a drop
@@ -247,17 +261,15 @@ rx_append(struct plugboard *pb, const void *in, size_t len)
 static int
 deliver(struct plugboard *pb, const struct link *link)
 {
-	struct buf message = pb->rx;
-	bool dropped;
+	struct buf message = inbox_take(&pb->inbox);
 
-	buf_init(&pb->rx, pb->params.message_max);
 	pb->params.ops->on_message(message.data, message.len, pb->params.arg);
-	dropped = link->owner == NULL;
-	if (dropped || message.cap > RX_KEEP)
+	if (link->owner == NULL) {
 		buf_clear(&message);
-	else
-		pb->rx = message;
-	return dropped ? -1 : 0;
+		return -1;
+	}
+	inbox_give(&pb->inbox, &message);
+	return 0;
 }
 
 static int
@@ -265,16 +277,13 @@ on_receive(struct link *link, struct lws *wsi, const void *in, size_t len)
 {
 	struct plugboard *pb = link->owner;
 
-	if (lws_is_first_fragment(wsi)) {
-		buf_reset(&pb->rx);
-		pb->rx_skip = false;
-		pb->rx_skipped = 0;
-	}
-	rx_append(pb, in, len);
+	if (lws_is_first_fragment(wsi))
+		inbox_begin(&pb->inbox);
+	inbox_append(&pb->inbox, in, len);
 	if (lws_remaining_packet_payload(wsi) > 0 ||
 	    !lws_is_final_fragment(wsi))
 		return 0;
-	if (pb->rx_skip) {
+	if (pb->inbox.skip) {
 		discard(pb, "longer than MAX_REQUEST_SIZE");
 		return 0;
 	}
@@ -292,23 +301,21 @@ write_fragment(struct plugboard *pb, struct lws *wsi)
 	struct outbox_fragment f;
 	int flags;
 
-	outbox_read(&pb->outbox, pb->tx + LWS_PRE, FRAGMENT_LEN, &f);
+	sender_read(pb->sender, pb->tx + LWS_PRE, FRAGMENT_LEN, &f);
 	flags = f.first ? LWS_WRITE_TEXT : LWS_WRITE_CONTINUATION;
 	if (!f.last)
 		flags |= LWS_WRITE_NO_FIN;
 	if (lws_write(wsi, pb->tx + LWS_PRE, f.len,
 		(enum lws_write_protocol)flags) < (int)f.len)
 		return -1;
-	pb->progress_ms = util_mono_ms();
-	if (f.last)
-		outbox_pop(&pb->outbox);
+	sender_wrote(pb->sender, &f);
 	return 0;
 }
 
 static int
 on_writable(struct plugboard *pb, struct lws *wsi)
 {
-	while (!outbox_is_empty(&pb->outbox)) {
+	while (!sender_is_empty(pb->sender)) {
 		if (lws_partial_buffered(wsi) || lws_send_pipe_choked(wsi)) {
 			(void)lws_callback_on_writable(wsi);
 			return 0;
@@ -546,36 +553,6 @@ on_failure(evutil_socket_t fd, short what, void *arg)
 	fail(arg, PROTO_REASON_RESOLVE, "the look-up could not be started");
 }
 
-static bool
-is_unreserved(char c) /* RFC 3986 §2.3 */
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-	    (c >= '0' && c <= '9') || strchr("-._~", c) != NULL;
-}
-
-/* PATH?QUERY&token=…&vsn=2.0.0, or NULL when out of memory. */
-static char *
-make_path(const struct url *url, const char *token)
-{
-	size_t size =
-	    strlen(url->path) + strlen(url->query) + 3 * strlen(token) + 64;
-	char *path = malloc(size), *p;
-
-	if (path == NULL)
-		return NULL;
-	p = path +
-	    snprintf(path, size, "%s?%s%stoken=", url->path, url->query,
-		url->query[0] == '\0' ? "" : "&");
-	for (; *token != '\0'; token++) {
-		if (is_unreserved(*token))
-			*p++ = *token;
-		else
-			p += snprintf(p, 4, "%%%02X", (unsigned char)*token);
-	}
-	memcpy(p, "&vsn=2.0.0", sizeof("&vsn=2.0.0"));
-	return path;
-}
-
 int
 plugboard_connect(struct plugboard *pb, const char *token)
 {
@@ -589,7 +566,7 @@ plugboard_connect(struct plugboard *pb, const char *token)
 	    .arg = pb,
 	};
 
-	pb->path = make_path(&pb->params.url, token);
+	pb->path = target_make(&pb->params.url, token);
 	if (pb->path == NULL)
 		return -1;
 	memset(&pb->end, 0, sizeof(pb->end));
@@ -624,14 +601,25 @@ plugboard_create(const struct plugboard_params *params)
 {
 	struct plugboard *pb = calloc(1, sizeof(*pb));
 	struct event_base *base = loop_base(params->loop);
+	struct sender_params sender = {
+	    .stall_ms = params->send_timeout_ms,
+	    .message_ms = params->message_send_ms,
+	    .ops = &sender_ops,
+	    .arg = pb,
+	};
 
 	if (pb == NULL)
 		return NULL;
 	pb->params = *params;
-	buf_init(&pb->rx, params->message_max);
-	outbox_init(&pb->outbox);
+	inbox_init(&pb->inbox, params->message_max);
 	pb->deadline = timer_create_ms(base, on_deadline, pb);
 	pb->failure = timer_create_ms(base, on_failure, pb);
+	sender.base = base;
+	pb->sender = sender_create(&sender);
+	if (pb->sender == NULL) {
+		plugboard_free(pb);
+		return NULL;
+	}
 	return pb;
 }
 
@@ -643,5 +631,6 @@ plugboard_free(struct plugboard *pb)
 	reset(pb);
 	timer_clear(&pb->deadline);
 	timer_clear(&pb->failure);
+	sender_free(pb->sender);
 	free(pb);
 }

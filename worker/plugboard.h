@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "outbox.h"
+#include "pace.h"
 #include "proto.h"
 #include "url.h"
 
@@ -44,6 +45,9 @@ struct plugboard_ops {
 	/* A message that is no WebSocket text, or longer than message_max: it
 	 * was discarded. */
 	void (*on_discard)(size_t len, const char *why, void *arg);
+	/* The next message in the queue is a long one, and nothing can go
+	 * between its fragments: what is urgent should be queued now. */
+	void (*on_long)(void *arg);
 };
 
 struct plugboard_params {
@@ -53,6 +57,8 @@ struct plugboard_params {
 	struct url url;
 	int64_t connect_timeout_ms; /* resolve to 101 */
 	size_t message_max;	    /* bytes of one message received */
+	int64_t send_timeout_ms;    /* without any progress in sending */
+	int64_t message_send_ms;    /* from first to last byte of a message */
 	const struct plugboard_ops *ops;
 	void *arg;
 };
@@ -84,12 +90,8 @@ plugboard_send(struct plugboard *, const struct outbox_message *, bool urgent);
 int plugboard_send_text(
     struct plugboard *, const uint8_t *data, size_t len, bool urgent);
 
-/* Messages queued, the one being sent included. */
-size_t plugboard_queued(const struct plugboard *);
-
-/* When bytes last left while messages were queued, or the queue began to be
- * used (util_mono_ms). */
-int64_t plugboard_progress_ms(const struct plugboard *);
+/* How sending goes, as of now; good until the next call. */
+const struct pace *plugboard_pace(struct plugboard *);
 
 /* Sends what is queued, then a close frame (RFC 6455 §7.1.2); on_gone
  * follows. */

@@ -55,6 +55,7 @@ struct proxy {
 	TAILQ_HEAD(proxied_list, proxied) list;
 	size_t in_flight;
 	uint64_t count, failures;
+	int64_t last_ms;
 };
 
 /* --- the end of a request ------------------------------------------------- */
@@ -103,14 +104,30 @@ on_answer_end(void *arg, bool sent)
 static void
 send_answer(struct proxied *p, struct response *response)
 {
-	struct outbox_message message = {read_answer, on_answer_end, p};
+	struct outbox_message message = {
+	    .read = read_answer,
+	    .end = on_answer_end,
+	    .arg = p,
+	};
 
 	p->response = response;
 	if (response == NULL || p->tunnel == NULL) {
 		on_answer_end(p, false);
 		return;
 	}
+	message.len = response_estimate(response);
 	plugboard_send(tunnel_plugboard(p->tunnel), &message, false);
+}
+
+/* Nothing else, not even a heartbeat, can go between the fragments of an
+ * answer: one that would hold the tunnel for too long is not begun. */
+static bool
+is_too_slow(const struct proxied *p, const struct response *response)
+{
+	const struct pace *pace = plugboard_pace(tunnel_plugboard(p->tunnel));
+
+	return pace_project_ms(pace, response_estimate(response),
+		   util_mono_ms()) > p->owner->params.send_max_ms;
 }
 
 static void
@@ -145,9 +162,23 @@ refuse(struct proxied *p, int status, const char *code, const char *reason)
 }
 
 static void
+refuse_slow(struct proxied *p)
+{
+	static const char reason[] =
+	    "the answer would take longer than MAX_SEND_TIME to send";
+
+	metrics_add(p->owner->params.metrics, METRICS_REQUESTS_REFUSED, 1);
+	log_warnx("request %s: refused with 503: tunnel_too_slow: %s at what "
+		  "the connection to plugboard gave lately",
+	    p->id, reason);
+	refuse(p, 503, "tunnel_too_slow", reason);
+}
+
+static void
 answer(struct proxied *p)
 {
 	struct response_params params;
+	struct response *response;
 	char ref[CHANNEL_REF_MAX];
 
 	if (p->tunnel == NULL) {
@@ -159,10 +190,16 @@ answer(struct proxied *p)
 	params.head = &p->head;
 	params.body = p->body;
 	p->body = NULL; /* the response owns it now */
+	response = response_create(&params);
+	if (response != NULL && is_too_slow(p, response)) {
+		response_free(response);
+		refuse_slow(p);
+		return;
+	}
 	metrics_add(p->owner->params.metrics, METRICS_REQUESTS_OK, 1);
 	log_debug("request %s: %d in %" PRId64 " ms", p->id, p->status,
 	    util_mono_ms() - p->began_ms);
-	send_answer(p, response_create(&params));
+	send_answer(p, response);
 }
 
 /* --- what the backend says ------------------------------------------------ */
@@ -445,6 +482,7 @@ proxy_request(
 	int status = 400;
 
 	proxy->count++;
+	proxy->last_ms = util_mono_ms();
 	if (r.request_id.data == NULL) {
 		metrics_add(proxy->params.metrics, METRICS_MESSAGES_DROPPED, 1);
 		log_warnx("a proxy_req that cannot be answered: %s", reason);
@@ -493,6 +531,12 @@ uint64_t
 proxy_failures(const struct proxy *proxy)
 {
 	return proxy->failures;
+}
+
+int64_t
+proxy_last_ms(const struct proxy *proxy)
+{
+	return proxy->last_ms;
 }
 
 uint64_t

@@ -22,6 +22,7 @@ struct proxy_params {
 	size_t response_max; /* bytes of a body */
 	size_t chunk_max;    /* input bytes of one chunk */
 	unsigned inflight_max;
+	int64_t send_max_ms; /* an answer that would take longer is refused */
 	/* Called each time the last request in flight has ended. */
 	void (*on_idle)(void *arg);
 	void *arg;
@@ -42,5 +43,8 @@ void proxy_lost(struct proxy *, const struct tunnel *);
 size_t proxy_in_flight(const struct proxy *);
 uint64_t proxy_failures(const struct proxy *);
 uint64_t proxy_count(const struct proxy *);
+
+/* When the last request came (util_mono_ms), 0: none did. */
+int64_t proxy_last_ms(const struct proxy *);
 
 #endif

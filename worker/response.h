@@ -34,6 +34,9 @@ struct response *response_create(const struct response_params *);
 struct response *response_error(
     const struct response_params *, const char *code, const char *reason);
 
+/* About how many bytes the message will have. */
+size_t response_estimate(const struct response *);
+
 void response_free(struct response *); /* NULL is fine */
 
 /* Writes the next bytes of the message, at most cap; *done with the last. */

@@ -20,6 +20,8 @@
 
 /* How long a close handshake (RFC 6455 §7.1.2) may take when leaving. */
 #define CLOSE_TIMEOUT_MS 2000
+/* Over which all telephones of a server that restarts come back. */
+#define RESTART_SPREAD_MS 1000
 
 struct tunnel {
 	struct tunnel_params params;
@@ -32,11 +34,14 @@ struct tunnel {
 	enum proto_reason last_reason;
 	uint16_t last_detail;
 	int64_t retry_at_ms;
-	int64_t failures; /* attempts in a row */
+	int64_t failures; /* attempts in a row that came to nothing */
 	char path_id[PROTO_ID_MAX], jti[PROTO_ID_MAX];
 	char where[URL_HOST_MAX + URL_TARGET_MAX]; /* the URL, for the log */
-	bool slow;	    /* every token was refused: take MAX_BACKOFF */
-	bool started, left; /* left: nothing is begun any more */
+	bool slow;   /* every token was refused: take MAX_BACKOFF */
+	bool stable; /* this connection has proved itself */
+	bool started;
+	bool draining; /* nothing is begun any more … */
+	bool left;     /* … and what there is ends */
 };
 
 /* --- attempts ------------------------------------------------------------- */
@@ -72,16 +77,31 @@ has_given_up(struct tunnel *t)
 	return max >= 0 && t->failures > max;
 }
 
+/* What the server asks for, and up to a quarter more, so that all who were
+ * told the same do not come back in the same moment. */
 static int64_t
-next_wait_ms(struct tunnel *t, int32_t retry_after_s)
+retry_after_ms(int32_t retry_after_s)
 {
-	int64_t ms = backoff_next(&t->backoff, backoff_random());
+	int64_t ms = (int64_t)retry_after_s * 1000;
 
+	return retry_after_s <= 0 ? 0 : ms + backoff_spread(ms / 4);
+}
+
+static int64_t
+next_wait_ms(struct tunnel *t, const struct plugboard_end *end)
+{
+	int64_t ms, asked_ms = retry_after_ms(end->retry_after_s);
+
+	/* A healthy connection was cut: most likely another one can be had.
+	 * A close frame: the server goes away, and all come back at once. */
+	if (t->stable && end->reason == PROTO_REASON_EOF)
+		return 0;
+	if (t->stable && end->reason == PROTO_REASON_CLOSED)
+		return backoff_spread(RESTART_SPREAD_MS);
+	ms = backoff_next(&t->backoff, backoff_random());
 	if (t->slow && ms < t->backoff.max_ms)
 		ms = t->backoff.max_ms;
-	if (retry_after_s >= 0 && ms < (int64_t)retry_after_s * 1000)
-		ms = (int64_t)retry_after_s * 1000;
-	return ms;
+	return ms < asked_ms ? asked_ms : ms;
 }
 
 /* One line for each end, which names the cause and what happens next. */
@@ -99,6 +119,17 @@ log_end(const struct tunnel *t, const char *text, int64_t ms)
 	    ms / 1000, ms % 1000 / 100);
 }
 
+static enum metrics_id
+metric_of(enum proto_reason reason)
+{
+	_Static_assert(METRICS_RECONNECT_TOO_SLOW - METRICS_RECONNECT_RESOLVE ==
+		PROTO_REASONS - 1 - PROTO_REASON_RESOLVE,
+	    "a row for each reason, in its order");
+
+	return (enum metrics_id)(
+	    METRICS_RECONNECT_RESOLVE + (int)(reason - PROTO_REASON_RESOLVE));
+}
+
 static void
 again(struct tunnel *t, const struct plugboard_end *end)
 {
@@ -106,9 +137,17 @@ again(struct tunnel *t, const struct plugboard_end *end)
 
 	t->last_reason = end->reason;
 	t->last_detail = end->detail;
-	t->failures++;
-	metrics_add(t->params.metrics, METRICS_RECONNECTS, 1);
-	ms = next_wait_ms(t, end->retry_after_s);
+	metrics_add(t->params.metrics, metric_of(end->reason), 1);
+	if (t->draining) {
+		log_warnx("tunnel %u ended while draining: %s",
+		    t->params.number, proto_reason_name(end->reason));
+		tunnel_leave(t);
+		return;
+	}
+	if (!t->stable)
+		t->failures++;
+	ms = next_wait_ms(t, end);
+	t->stable = false;
 	log_end(t, end->text, ms);
 	if (has_given_up(t) && !t->params.ops->on_given_up(t->params.arg))
 		return;
@@ -165,6 +204,7 @@ on_open(void *arg)
 	struct tunnel *t = arg;
 
 	metrics_add(t->params.metrics, METRICS_CONNECTS, 1);
+	t->stable = false;
 	t->state = PROTO_TUNNEL_JOINING;
 	channel_open(t->channel, t->path_id);
 }
@@ -203,11 +243,20 @@ on_discard(size_t len, const char *why, void *arg)
 	    len, why);
 }
 
+static void
+on_long(void *arg)
+{
+	struct tunnel *t = arg;
+
+	channel_beat(t->channel);
+}
+
 static const struct plugboard_ops plugboard_ops = {
     on_open,
     on_message,
     on_gone,
     on_discard,
+    on_long,
 };
 
 /* --- the channel ---------------------------------------------------------- */
@@ -274,6 +323,7 @@ on_stable(void *arg)
 
 	backoff_reset(&t->backoff);
 	t->failures = 0;
+	t->stable = true;
 }
 
 static void
@@ -324,11 +374,19 @@ on_closed(evutil_socket_t fd, short what, void *arg)
 }
 
 void
+tunnel_drain(struct tunnel *t)
+{
+	t->draining = true;
+	if (!channel_is_joined(t->channel))
+		tunnel_leave(t);
+}
+
+void
 tunnel_leave(struct tunnel *t)
 {
 	if (t->left)
 		return;
-	t->left = true;
+	t->draining = t->left = true;
 	timer_stop(t->retry);
 	if (channel_is_joined(t->channel)) {
 		t->state = PROTO_TUNNEL_DRAINING;
@@ -373,9 +431,10 @@ tunnel_status(const struct tunnel *t, struct proto_worker_status *s)
 		if (s->retry_ms < 0)
 			s->retry_ms = 0;
 	}
-	s->reconnects =
-	    (uint64_t)metrics_get(t->params.metrics, METRICS_RECONNECTS);
-	s->rejoins = (uint64_t)metrics_get(t->params.metrics, METRICS_REJOINS);
+	s->reconnects = (uint64_t)metrics_sum(t->params.metrics,
+	    METRICS_RECONNECT_RESOLVE, METRICS_RECONNECT_TOO_SLOW);
+	s->rejoins = (uint64_t)metrics_sum(
+	    t->params.metrics, METRICS_REJOIN_ERROR, METRICS_REJOIN_UNMATCHED);
 }
 
 /* Without its query, which is nobody else's business. */
@@ -399,6 +458,8 @@ make_plugboard(struct tunnel *t)
 	    .tls = t->params.tls,
 	    .connect_timeout_ms = conf_num(conf, CONF_CONNECT_TIMEOUT),
 	    .message_max = (size_t)conf_num(conf, CONF_MAX_REQUEST_SIZE),
+	    .send_timeout_ms = conf_num(conf, CONF_SEND_TIMEOUT),
+	    .message_send_ms = conf_num(conf, CONF_MAX_SEND_TIME),
 	    .ops = &plugboard_ops,
 	    .arg = t,
 	};

@@ -67,6 +67,10 @@ void tunnel_token_news(struct tunnel *);
  * when the socket went first. False: not joined, or one is under way. */
 bool tunnel_refresh(struct tunnel *);
 
+/* No new beginnings: a tunnel that is joined goes on until its end, any other
+ * leaves now; on_left follows in both cases. */
+void tunnel_drain(struct tunnel *);
+
 /* Leaves the channel, closes the socket (or gives up the attempt), and stays
  * away; on_left follows, not from inside. */
 void tunnel_leave(struct tunnel *);

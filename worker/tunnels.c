@@ -236,6 +236,17 @@ tunnels_start(struct tunnels *s)
 }
 
 void
+tunnels_drain(struct tunnels *s)
+{
+	unsigned i;
+
+	for (i = 0; i < s->count; i++) {
+		timer_stop(s->lane[i].start);
+		tunnel_drain(s->lane[i].tunnel);
+	}
+}
+
+void
 tunnels_leave(struct tunnels *s)
 {
 	unsigned i;
@@ -304,6 +315,7 @@ open_lane(struct tunnels *s, unsigned i)
 		l->event_args[e].event = &p->events[e];
 		l->events[e].name = p->events[e].name;
 		l->events[e].on_push = on_push;
+		l->events[e].is_request = p->events[e].is_request;
 		l->events[e].arg = &l->event_args[e];
 	}
 	l->set = s;

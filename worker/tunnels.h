@@ -33,6 +33,7 @@ struct tunnels_event {
 	const char *name;
 	void (*on_push)(
 	    struct tunnel *, uint8_t *payload, size_t len, void *arg);
+	bool is_request; /* as in struct channel_event */
 };
 
 struct tunnels_params {
@@ -64,6 +65,10 @@ void tunnels_news(struct tunnels *);
 /* Asks for a new token by whichever is joined, or will be next; on_refresh
  * follows. */
 void tunnels_refresh(struct tunnels *);
+
+/* No new beginnings: those that are joined go on until tunnels_leave or their
+ * own end. on_left follows when none is left. */
+void tunnels_drain(struct tunnels *);
 
 void tunnels_leave(struct tunnels *);
 

@@ -46,8 +46,8 @@ static const struct route {
     {PROTO_CONF_ACK, "CONF_ACK", T, S, U | R, 1, 1, false},
     {PROTO_READY, "READY", W, S, U, 0, 0, false},
     {PROTO_READY, "READY", T, S, U, 0, 0, false},
-    {PROTO_STOP, "STOP", S, W, U | R, 0, 0, false},
-    {PROTO_STOP, "STOP", S, T, U | R, 0, 0, false},
+    {PROTO_STOP, "STOP", S, W, U | R, 1, 1, false},
+    {PROTO_STOP, "STOP", S, T, U | R, 1, 1, false},
     {PROTO_LOG_LEVEL, "LOG_LEVEL", S, W, R, 1, 1, false},
     {PROTO_LOG_LEVEL, "LOG_LEVEL", S, T, R, 1, 1, false},
     {PROTO_STATUS, "STATUS", S, W, R, 0, 0, false},
@@ -288,7 +288,7 @@ fill_all(void)
 	fill(put.token, sizeof(put.token), 't');
 	fill(text, sizeof(text), 'x');
 	worker = (struct proto_worker_status){3, 2, PROTO_TUNNEL_DRAINING,
-	    PROTO_REASON_CHANNEL_CRASHES, 1012, true, true, 1, INT64_MAX, -1, 2,
+	    PROTO_REASON_TOO_SLOW, 1012, true, true, 1, INT64_MAX, -1, 2,
 	    3, UINT64_MAX, 4, 5};
 	tokend = (struct proto_tokend_status){.state = PROTO_TOKEN_REFUSED_ALL,
 	    .source = PROTO_SOURCE_REFRESH,
