@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Unit tests of worker/backoff. */
 #include <check.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "backoff.h"
@@ -99,6 +100,23 @@ START_TEST(randoms_differ)
 }
 END_TEST
 
+START_TEST(spread_reaches_both_ends)
+{
+	bool seen[4] = {false};
+	int i;
+
+	for (i = 0; i < 1000; i++) {
+		int64_t ms = backoff_spread(3);
+
+		ck_assert_int_ge(ms, 0);
+		ck_assert_int_le(ms, 3);
+		seen[ms] = true;
+	}
+	ck_assert(seen[0] && seen[1] && seen[2] && seen[3]);
+	ck_assert_int_eq(backoff_spread(0), 0);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -113,6 +131,7 @@ main(void)
 	tcase_add_test(tc, attempts_do_not_wrap);
 	tcase_add_test(tc, bounds_at_their_ends);
 	tcase_add_test(tc, randoms_differ);
+	tcase_add_test(tc, spread_reaches_both_ends);
 	suite_add_tcase(suite, tc);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);

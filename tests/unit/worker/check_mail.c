@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT */
+/* Unit tests of worker/inbox.h, outbox.h and target.h. */
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "inbox.h"
+#include "outbox.h"
+#include "target.h"
+
+/* --- inbox ---------------------------------------------------------------- */
+
+static struct inbox in;
+
+START_TEST(fragments_become_a_message)
+{
+	struct buf message;
+
+	inbox_init(&in, 10);
+	inbox_begin(&in);
+	inbox_append(&in, "hello", 5);
+	inbox_append(&in, "", 0);
+	inbox_append(&in, "world", 5);
+	ck_assert(!in.skip);
+	ck_assert_uint_eq(inbox_size(&in), 10);
+	message = inbox_take(&in);
+	ck_assert_uint_eq(message.len, 10);
+	ck_assert_int_eq(memcmp(message.data, "helloworld", 10), 0);
+	/* Whoever reads it may clear what it came from. */
+	inbox_clear(&in);
+	ck_assert_int_eq(message.data[0], 'h');
+	inbox_give(&in, &message);
+	inbox_begin(&in);
+	ck_assert_uint_eq(inbox_size(&in), 0);
+	inbox_clear(&in);
+}
+END_TEST
+
+START_TEST(too_long_is_only_measured)
+{
+	inbox_init(&in, 10);
+	inbox_begin(&in);
+	inbox_append(&in, "hello", 5);
+	inbox_append(&in, "worlds", 6);
+	inbox_append(&in, "more", 4);
+	ck_assert(in.skip);
+	ck_assert_uint_eq(inbox_size(&in), 15);
+	ck_assert_ptr_null(in.buf.data);
+	/* The next one is none the worse for it. */
+	inbox_begin(&in);
+	inbox_append(&in, "0123456789", 10);
+	ck_assert(!in.skip);
+	ck_assert_uint_eq(inbox_size(&in), 10);
+	inbox_clear(&in);
+}
+END_TEST
+
+/* --- outbox --------------------------------------------------------------- */
+
+static struct outbox box;
+static char said[64];
+static unsigned sent_calls;
+
+static void
+on_sent(void *arg)
+{
+	(void)arg;
+	sent_calls++;
+}
+
+static void
+push(const char *text, bool urgent)
+{
+	struct outbox_message m;
+
+	ck_assert_int_eq(
+	    outbox_text(&m, (const uint8_t *)text, strlen(text)), 0);
+	ck_assert_uint_eq(m.len, strlen(text));
+	m.sent = on_sent;
+	ck_assert_int_eq(outbox_push(&box, &m, urgent), 0);
+}
+
+/* Reads up to n bytes of the first message. */
+static void
+read_some(size_t n, struct outbox_fragment *f)
+{
+	uint8_t out[16];
+
+	outbox_read(&box, out, n, f);
+	ck_assert_uint_le(f->len, n);
+	(void)strncat(said, (char *)out, f->len);
+	if (f->last)
+		outbox_pop(&box);
+}
+
+static void
+setup(void)
+{
+	outbox_init(&box);
+	said[0] = '\0';
+	sent_calls = 0;
+}
+
+START_TEST(urgent_goes_before_what_has_not_begun)
+{
+	struct outbox_fragment f;
+
+	push("abcdef", false);
+	push("gh", false);
+	ck_assert_ptr_nonnull(outbox_fresh(&box));
+	read_some(3, &f);
+	ck_assert(f.first && !f.last);
+	ck_assert_ptr_null(outbox_fresh(&box));
+	push("!", true);
+	read_some(16, &f);
+	ck_assert(!f.first && f.last);
+	ck_assert_uint_eq(sent_calls, 1);
+	while (!outbox_is_empty(&box))
+		read_some(16, &f);
+	ck_assert_str_eq(said, "abcdef!gh");
+	ck_assert_uint_eq(sent_calls, 3);
+}
+END_TEST
+
+START_TEST(fresh_is_the_first)
+{
+	struct outbox_fragment f;
+
+	ck_assert_ptr_null(outbox_fresh(&box));
+	push("long", false);
+	ck_assert_uint_eq(outbox_fresh(&box)->len, 4);
+	push("x", true);
+	ck_assert_uint_eq(outbox_fresh(&box)->len, 1);
+	read_some(16, &f);
+	ck_assert_uint_eq(outbox_fresh(&box)->len, 4);
+	outbox_clear(&box);
+	ck_assert_uint_eq(sent_calls, 1); /* the other one was not sent */
+	ck_assert_uint_eq(box.count, 0);
+}
+END_TEST
+
+/* --- target --------------------------------------------------------------- */
+
+START_TEST(token_and_version_follow_the_query)
+{
+	struct url url;
+	char *text;
+
+	memset(&url, 0, sizeof(url));
+	(void)strcpy(url.path, "/telephone/websocket");
+	text = target_make(&url, "a.b-c_d~e");
+	ck_assert_str_eq(
+	    text, "/telephone/websocket?token=a.b-c_d~e&vsn=2.0.0");
+	free(text);
+	(void)strcpy(url.query, "x=1&y");
+	text = target_make(&url, "a+b/c=&\xc3\xa9");
+	ck_assert_str_eq(text,
+	    "/telephone/websocket?x=1&y&token=a%2Bb%2Fc%3D%26%C3%A9"
+	    "&vsn=2.0.0");
+	free(text);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *suite = suite_create("mail");
+	TCase *tc = tcase_create("mail");
+	SRunner *runner = srunner_create(suite);
+	int failed;
+
+	tcase_add_checked_fixture(tc, setup, NULL);
+	tcase_add_test(tc, fragments_become_a_message);
+	tcase_add_test(tc, too_long_is_only_measured);
+	tcase_add_test(tc, urgent_goes_before_what_has_not_begun);
+	tcase_add_test(tc, fresh_is_the_first);
+	tcase_add_test(tc, token_and_version_follow_the_query);
+	suite_add_tcase(suite, tc);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
