@@ -259,6 +259,8 @@ phx_accept(struct http *h)
 	board_timer_set(p->idle_timer, board.settings.idle_timeout_ms);
 	p->ws = ws_open(h, NULL, &board.settings.max_message, &discarded);
 	ws_set_handlers(p->ws, &handlers, p);
+	if (board.settings.read_rate > 0)
+		ws_slow(p->ws, board.settings.read_rate);
 	board.count[COUNT_CONNECTS]++;
 	board_log("socket %llu connected, path_id %s, jti %s",
 	    (unsigned long long)p->id, claims.path_id, claims.jti);

@@ -52,6 +52,7 @@ static const struct setting table[] = {
     NUMBER(ws_idle_ms, 1, HOUR_MS, 300000),
     NUMBER(delay_ms, 0, HOUR_MS, 0),
     NUMBER(max_message, 0, 1 << 30, 0),
+    NUMBER(read_rate, 0, 1 << 30, 0),
     NUMBER(max_body, 0, 256 << 20, 8 << 20),
     NUMBER(ws_max_frame, 1, 256 << 20, 1 << 20),
 };

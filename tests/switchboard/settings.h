@@ -44,6 +44,7 @@ struct settings {
 	int64_t delay_ms;      /* of each message to telephones */
 	int64_t max_message;   /* from telephones; 0: no limit */
 	int64_t max_body;      /* of requests to /call/ */
+	int64_t read_rate;     /* bytes/s from new telephones; 0: no limit */
 	int64_t ws_max_frame;  /* messages of proxied clients */
 	int64_t fragment;      /* bytes a fragment; 0: whole */
 	int64_t fragment_ping; /* a ping between fragments */

@@ -6,6 +6,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
@@ -22,6 +23,7 @@
 
 struct ws {
 	struct bufferevent *bev; /* NULL when dead */
+	struct ev_token_bucket_cfg *slow;
 	const struct ws_handlers *handlers;
 	void *arg;
 	const int64_t *max;
@@ -54,6 +56,11 @@ release(struct ws *w)
 	w->bev = NULL;
 	w->handlers = NULL;
 	bufferevent_setcb(bev, NULL, NULL, NULL, NULL);
+	if (w->slow != NULL) {
+		(void)bufferevent_set_rate_limit(bev, NULL);
+		ev_token_bucket_cfg_free(w->slow);
+		w->slow = NULL;
+	}
 	ws_free(w);
 	return bev;
 }
@@ -382,6 +389,20 @@ void
 ws_reset(struct ws *w)
 {
 	linger_reset(release(w));
+}
+
+void
+ws_slow(struct ws *w, int64_t rate)
+{
+	const struct timeval tick = {.tv_usec = 100000};
+	size_t share = (size_t)(rate / 10 + 1);
+	int room = 65536;
+
+	(void)setsockopt(bufferevent_getfd(w->bev), SOL_SOCKET, SO_RCVBUF,
+	    &room, sizeof(room));
+	w->slow = ev_token_bucket_cfg_new(
+	    share, share, EV_RATE_LIMIT_MAX, EV_RATE_LIMIT_MAX, &tick);
+	(void)bufferevent_set_rate_limit(w->bev, w->slow);
 }
 
 void

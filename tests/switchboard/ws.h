@@ -84,6 +84,10 @@ void ws_close(struct ws *, int code, const void *, size_t);
 void ws_drop(struct ws *);
 void ws_reset(struct ws *);
 
+/* Read at most so many bytes a second from now on, and let the kernel take
+ * little more than that in advance. */
+void ws_slow(struct ws *, int64_t rate);
+
 /* Stop or start reading and writing. */
 void ws_flow(struct ws *, bool reading, bool writing);
 /* When bytes last came in; how many wait to go out. */
