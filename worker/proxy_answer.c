@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+/* The way back: one proxy_res for each request, on the tunnel it came from. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "body.h"
+#include "channel.h"
+#include "log.h"
+#include "metrics.h"
+#include "plugboard.h"
+#include "proxy_parts.h"
+#include "response.h"
+#include "tunnel.h"
+#include "util.h"
+
+static size_t
+read_answer(void *arg, uint8_t *out, size_t cap, bool *done)
+{
+	struct proxied *p = arg;
+
+	return response_read(p->response, out, cap, done);
+}
+
+void
+proxied_end(struct proxied *p, bool sent)
+{
+	if (!sent) {
+		metrics_add(p->owner->params.metrics, METRICS_REQUESTS_LOST, 1);
+		log_info("request %s: the tunnel ended before its answer was "
+			 "sent",
+		    p->id);
+	}
+	proxied_free(p);
+}
+
+static void
+on_answer_end(void *arg, bool sent)
+{
+	proxied_end(arg, sent);
+}
+
+static void
+send_answer(struct proxied *p, struct response *response)
+{
+	struct outbox_message message = {
+	    .read = read_answer,
+	    .end = on_answer_end,
+	    .arg = p,
+	};
+
+	p->response = response;
+	if (response == NULL || p->tunnel == NULL) {
+		proxied_end(p, false);
+		return;
+	}
+	message.len = response_estimate(response);
+	plugboard_send(tunnel_plugboard(p->tunnel), &message, false);
+}
+
+/* Nothing else, not even a heartbeat, can go between the fragments of an
+ * answer: one that would hold the tunnel for too long is not begun. */
+static bool
+is_too_slow(const struct proxied *p, const struct response *response)
+{
+	const struct pace *pace = plugboard_pace(tunnel_plugboard(p->tunnel));
+
+	return pace_project_ms(pace, response_estimate(response),
+		   util_mono_ms()) > p->owner->params.send_max_ms;
+}
+
+static void
+fill_params(const struct proxied *p, struct response_params *params,
+    char ref[CHANNEL_REF_MAX])
+{
+	struct channel *channel = tunnel_channel(p->tunnel);
+
+	memset(params, 0, sizeof(*params));
+	params->join_ref = channel_join_ref(channel);
+	params->ref = channel_next_ref(channel, ref);
+	params->topic = channel_topic(channel);
+	params->request_id = p->id;
+	params->chunk_max = p->owner->params.chunk_max;
+}
+
+void
+proxied_refuse(
+    struct proxied *p, int status, const char *code, const char *reason)
+{
+	struct response_params params;
+	char ref[CHANNEL_REF_MAX];
+
+	p->owner->failures++;
+	if (p->tunnel == NULL) {
+		proxied_end(p, false);
+		return;
+	}
+	fill_params(p, &params, ref);
+	params.status = status;
+	send_answer(p, response_error(&params, code, reason));
+}
+
+static void
+refuse_slow(struct proxied *p)
+{
+	static const char reason[] =
+	    "the answer would take longer than MAX_SEND_TIME to send";
+
+	metrics_add(p->owner->params.metrics, METRICS_REQUESTS_REFUSED, 1);
+	log_warnx("request %s: refused with 503: tunnel_too_slow: %s at what "
+		  "the connection to plugboard gave lately",
+	    p->id, reason);
+	proxied_refuse(p, 503, "tunnel_too_slow", reason);
+}
+
+void
+proxied_answer(struct proxied *p)
+{
+	struct response_params params;
+	struct response *response;
+	char ref[CHANNEL_REF_MAX];
+
+	if (p->tunnel == NULL) {
+		proxied_end(p, false);
+		return;
+	}
+	fill_params(p, &params, ref);
+	params.status = p->status;
+	params.head = &p->head;
+	params.body = p->body;
+	p->body = NULL; /* the response owns it now */
+	response = response_create(&params);
+	if (response != NULL && is_too_slow(p, response)) {
+		response_free(response);
+		refuse_slow(p);
+		return;
+	}
+	metrics_add(p->owner->params.metrics, METRICS_REQUESTS_OK, 1);
+	log_debug("request %s: %d in %" PRId64 " ms", p->id, p->status,
+	    util_mono_ms() - p->began_ms);
+	send_answer(p, response);
+}
