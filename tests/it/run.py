@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""Runs every function test_* of tests/it/test_*.py, each on a stage of its own.
+"""Runs every function test_* of tests/it/**/test_*.py, each on a stage of its own.
 
 usage: run.py BUILD_DIR [-k PATTERN] [-j JOBS] [-v]
 
@@ -18,8 +18,8 @@ PROGRAMS = ("telephone", "worker", "tokend", "telephonectl", "switchboard", "dem
 
 
 def find_tests(pattern):
-    for path in sorted(glob.glob(os.path.join(HERE, "test_*.py"))):
-        name = os.path.basename(path)[:-3]
+    for path in sorted(glob.glob(os.path.join(HERE, "**", "test_*.py"), recursive=True)):
+        name = os.path.relpath(path, HERE)[:-3].replace(os.sep, ".")
         module = importlib.import_module(name)
         for attr, value in vars(module).items():
             if attr.startswith("test_") and callable(value) and re.search(pattern, f"{name}.{attr}"):
