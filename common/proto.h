@@ -52,9 +52,10 @@ enum proto_type {
 	PROTO_TOKEN_PUT,    /* worker → tokend: what Plugboard answered */
 	PROTO_TOKEN_RESULT, /* tokend → worker: kept it, or not */
 	PROTO_RELOAD,	    /* ctl → supervisor */
-	PROTO_VERSION,	    /* ctl → supervisor */
-	PROTO_TEXT,	    /* supervisor → ctl: one line for the operator */
-	PROTO_DONE,	    /* supervisor → ctl: exit status; the end */
+	PROTO_RECONNECT, /* ctl → supervisor → worker: the network changed */
+	PROTO_VERSION,	 /* ctl → supervisor */
+	PROTO_TEXT,	 /* supervisor → ctl: one line for the operator */
+	PROTO_DONE,	 /* supervisor → ctl: exit status; the end */
 	PROTO_TYPES
 };
 

@@ -151,7 +151,8 @@ control_status(struct control *control, const struct ipc_frame *frame)
 	}
 }
 
-/* --- reload, version ------------------------------------------------------ */
+/* --- reload, reconnect, version
+ * ------------------------------------------------------ */
 
 static void
 on_reload_text(const char *line, void *arg)
@@ -181,6 +182,17 @@ on_reload(struct client *c)
 }
 
 static void
+on_reconnect(struct client *c)
+{
+	if (service_reconnect(c->control->service)) {
+		send_done(c, EX_OK);
+		return;
+	}
+	send_text(c, "the worker is being started, and connects by itself");
+	send_done(c, EX_TEMPFAIL);
+}
+
+static void
 on_version(struct client *c)
 {
 	send_text(c, version);
@@ -195,6 +207,7 @@ static const struct {
 } table[] = {
     {PROTO_STATUS, on_status},
     {PROTO_RELOAD, on_reload},
+    {PROTO_RECONNECT, on_reconnect},
     {PROTO_VERSION, on_version},
 };
 

@@ -106,8 +106,16 @@ on_reload_signal(evutil_socket_t sig, short what, void *arg)
 	reload_start(arg, NULL, NULL);
 }
 
+static void
+on_reconnect_signal(evutil_socket_t sig, short what, void *arg)
+{
+	(void)sig;
+	(void)what;
+	(void)service_reconnect(arg);
+}
+
 struct signals {
-	struct event *event[3];
+	struct event *event[4];
 };
 
 static void
@@ -120,6 +128,7 @@ watch_signals(struct signals *w, struct service *s)
 	    {SIGTERM, on_end_signal},
 	    {SIGINT, on_end_signal},
 	    {SIGHUP, on_reload_signal},
+	    {SIGUSR2, on_reconnect_signal},
 	};
 	size_t i;
 

@@ -326,6 +326,15 @@ service_ask_status(struct service *s, struct child *c)
 	return true;
 }
 
+bool
+service_reconnect(struct service *s)
+{
+	if (s->worker == NULL || !child_is_running(s->worker))
+		return false;
+	peer_send_empty(child_peer(s->worker), PROTO_RECONNECT, 0);
+	return true;
+}
+
 static void
 check(struct service *s, struct child *c)
 {

@@ -79,6 +79,10 @@ void service_configure_tokend(
  * called. False: it cannot answer. */
 bool service_ask_status(struct service *, struct child *);
 
+/* The network has changed: the worker tries again at once where it waits, and
+ * proves the connections that it has. False: no worker can hear it now. */
+bool service_reconnect(struct service *);
+
 /* A fresh socket pair between tokend and this worker, if both can take it. */
 void service_link(struct service *, struct child *worker);
 

@@ -30,6 +30,7 @@ static const char help[] =
     "\n"
     "  status [--json]  what the running telephone does\n"
     "  reload           read the configuration again\n"
+    "  reconnect        the network has changed: try again at once\n"
     "  version          the version that is running\n"
     "  help             print this\n"
     "\n"
@@ -207,6 +208,7 @@ static const struct {
 } commands[] = {
     {"status", PROTO_STATUS},
     {"reload", PROTO_RELOAD},
+    {"reconnect", PROTO_RECONNECT},
     {"version", PROTO_VERSION},
 };
 

@@ -505,6 +505,14 @@ on_log_level(struct dispatch *d, struct ipc_frame *frame)
 }
 
 static void
+on_reconnect(struct dispatch *d, struct ipc_frame *frame)
+{
+	(void)frame;
+	log_info("asked to reconnect");
+	tunnels_reconnect(d->tunnels);
+}
+
+static void
 on_status(struct dispatch *d, struct ipc_frame *frame)
 {
 	struct proto_worker_status s;
@@ -531,6 +539,7 @@ static const struct {
     {PROTO_CONF_END, on_conf_end},
     {PROTO_STOP, on_stop},
     {PROTO_LOG_LEVEL, on_log_level},
+    {PROTO_RECONNECT, on_reconnect},
     {PROTO_STATUS, on_status},
 };
 

@@ -196,6 +196,25 @@ tunnel_token_news(struct tunnel *t)
 	wait_for_token(t);
 }
 
+void
+tunnel_reconnect(struct tunnel *t)
+{
+	if (!t->started || t->left || t->draining)
+		return;
+	if (t->state == PROTO_TUNNEL_JOINED) {
+		channel_beat(t->channel);
+		return;
+	}
+	timer_stop(t->retry);
+	backoff_reset(&t->backoff);
+	if (t->state != PROTO_TUNNEL_WAITING &&
+	    t->state != PROTO_TUNNEL_NO_TOKEN) {
+		plugboard_drop(t->plugboard);
+		channel_closed(t->channel);
+	}
+	wait_for_token(t);
+}
+
 /* --- the socket ----------------------------------------------------------- */
 
 static void

@@ -63,6 +63,10 @@ void tunnel_token(struct tunnel *, const struct proto_token *);
  * waiting. Does nothing to a tunnel that is connected. */
 void tunnel_token_news(struct tunnel *);
 
+/* The network has changed: what waits or is under way is tried anew at once, a
+ * connection that is joined is proved by a heartbeat. */
+void tunnel_reconnect(struct tunnel *);
+
 /* Asks Plugboard for a new token; on_refresh follows, with PROTO_REFRESH_LOST
  * when the socket went first. False: not joined, or one is under way. */
 bool tunnel_refresh(struct tunnel *);

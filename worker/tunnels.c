@@ -149,6 +149,15 @@ tunnels_news(struct tunnels *s)
 		tunnel_token_news(s->lane[i].tunnel);
 }
 
+void
+tunnels_reconnect(struct tunnels *s)
+{
+	unsigned i;
+
+	for (i = 0; i < s->count; i++)
+		tunnel_reconnect(s->lane[i].tunnel);
+}
+
 /* --- lives ---------------------------------------------------------------- */
 
 static void

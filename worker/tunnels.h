@@ -62,6 +62,9 @@ void tunnels_token(struct tunnels *, const struct proto_token *);
 /* There may be a better one: stop waiting. */
 void tunnels_news(struct tunnels *);
 
+/* The network has changed: see tunnel_reconnect. */
+void tunnels_reconnect(struct tunnels *);
+
 /* Asks for a new token by whichever is joined, or will be next; on_refresh
  * follows. */
 void tunnels_refresh(struct tunnels *);

@@ -66,6 +66,8 @@ static const struct route {
     {PROTO_TOKEN_PUT, "TOKEN_PUT", W, T, R, 5, 16388, false},
     {PROTO_TOKEN_RESULT, "TOKEN_RESULT", T, W, R, 1, 1, false},
     {PROTO_RELOAD, "RELOAD", C, S, R, 0, 0, false},
+    {PROTO_RECONNECT, "RECONNECT", C, S, R, 0, 0, false},
+    {PROTO_RECONNECT, "RECONNECT", S, W, R, 0, 0, false},
     {PROTO_VERSION, "VERSION", C, S, R, 0, 0, false},
     {PROTO_TEXT, "TEXT", S, C, R, 4, 4099, false},
     {PROTO_DONE, "DONE", S, C, R, 1, 1, false},
