@@ -15,6 +15,7 @@
 #include "backend.h"
 #include "conf.h"
 #include "dispatch.h"
+#include "drain.h"
 #include "health.h"
 #include "log.h"
 #include "lookup.h"
@@ -25,16 +26,12 @@
 #include "proxy.h"
 #include "resolve.h"
 #include "sandbox.h"
-#include "timer.h"
 #include "tls.h"
 #include "tokend.h"
 #include "tunnels.h"
 #include "url.h"
 #include "util.h"
 #include "wsproxy.h"
-
-/* A drain leaves when nothing new has come for so long. */
-#define QUIET_MS 1000
 
 struct dispatch {
 	struct dispatch_params params;
@@ -49,12 +46,8 @@ struct dispatch {
 	struct proxy *proxy;
 	struct tunnels *tunnels;
 	struct health *health;
-	bool draining, leaving;
-	struct event *drain; /* bound on it */
-	struct event *quiet; /* may be the moment to leave */
-	int64_t drain_began_ms;
-	uint64_t drain_begun; /* requests that were begun by then … */
-	size_t drain_pending; /* … and not yet answered */
+	struct drain *drain;
+	bool stopping;
 	int exit_code;
 };
 
@@ -195,72 +188,20 @@ static const struct tunnels_event events[] = {
 /* --- drain ---------------------------------------------------------------- */
 
 static void
-leave_tunnel(struct dispatch *d)
+on_drained(void *arg)
 {
-	size_t abandoned = proxy_in_flight(d->proxy);
-	uint64_t finished;
+	struct dispatch *d = arg;
 
-	if (d->leaving)
-		return;
-	d->leaving = true;
-	timer_stop(d->drain);
-	timer_stop(d->quiet);
-	finished = proxy_count(d->proxy) - d->drain_begun + d->drain_pending -
-	    abandoned;
-	if (abandoned > 0)
-		log_warnx("drained: %" PRIu64 " requests finished, %zu "
-			  "abandoned at the end of SHUTDOWN_TIMEOUT",
-		    finished, abandoned);
-	else
-		log_info("drained: %" PRIu64 " requests finished, none "
-			 "abandoned",
-		    finished);
 	tunnels_leave(d->tunnels);
-}
-
-/*
- * The moment to leave: nothing in flight, and nothing new for a second. Under
- * a load that makes no such pause, any moment with nothing in flight in the
- * second half of SHUTDOWN_TIMEOUT.
- */
-static void
-check_quiet(struct dispatch *d)
-{
-	int64_t now_ms = util_mono_ms(), at_ms, half_ms;
-
-	if (!d->draining || d->leaving || proxy_in_flight(d->proxy) > 0)
-		return;
-	at_ms = proxy_last_ms(d->proxy) + QUIET_MS;
-	half_ms =
-	    d->drain_began_ms + conf_num(&d->conf, CONF_SHUTDOWN_TIMEOUT) / 2;
-	if (at_ms > half_ms)
-		at_ms = half_ms;
-	if (now_ms >= at_ms)
-		leave_tunnel(d);
-	else
-		timer_set_ms(d->quiet, at_ms - now_ms);
-}
-
-static void
-on_quiet(evutil_socket_t fd, short what, void *arg)
-{
-	(void)fd;
-	(void)what;
-	check_quiet(arg);
 }
 
 static void
 on_idle(void *arg)
 {
-	check_quiet(arg);
-}
+	struct dispatch *d = arg;
 
-static void
-on_drain_over(evutil_socket_t fd, short what, void *arg)
-{
-	(void)fd;
-	(void)what;
-	leave_tunnel(arg);
+	if (d->drain != NULL)
+		drain_check(d->drain);
 }
 
 static void
@@ -270,26 +211,20 @@ on_stop(struct dispatch *d, struct ipc_frame *frame)
 
 	if (proto_get_u8(frame, &why) == -1 || why >= PROTO_STOPS)
 		fatalx("the supervisor sent a malformed STOP");
-	if (d->draining)
+	if (d->stopping)
 		return;
+	d->stopping = true;
+	tokend_expect_end(d->tokend);
 	if (d->tunnels == NULL) { /* not yet born */
-		tokend_expect_end(d->tokend);
 		leave(d, EX_OK);
 		return;
 	}
-	d->draining = true;
-	d->drain_began_ms = util_mono_ms();
-	d->drain_begun = proxy_count(d->proxy);
-	d->drain_pending = proxy_in_flight(d->proxy);
-	tokend_expect_end(d->tokend);
 	if (why == PROTO_STOP_REPLACED) { /* the successor answers there */
 		health_free(d->health);
 		d->health = NULL;
 	}
-	log_info("draining: %zu requests in flight", d->drain_pending);
-	timer_set_ms(d->drain, conf_num(&d->conf, CONF_SHUTDOWN_TIMEOUT));
 	tunnels_drain(d->tunnels);
-	check_quiet(d);
+	drain_start(d->drain);
 }
 
 /* --- birth ---------------------------------------------------------------- */
@@ -422,6 +357,20 @@ make_tunnels(struct dispatch *d)
 	d->tunnels = tunnels_create(&params);
 }
 
+static void
+make_drain(struct dispatch *d)
+{
+	struct drain_params params = {
+	    .base = loop_base(d->params.loop),
+	    .proxy = d->proxy,
+	    .timeout_ms = conf_num(&d->conf, CONF_SHUTDOWN_TIMEOUT),
+	    .on_over = on_drained,
+	    .arg = d,
+	};
+
+	d->drain = drain_create(&params);
+}
+
 /* Why requests are not served now, for /readyz. */
 static bool
 is_ready(const char **why, void *arg)
@@ -431,7 +380,7 @@ is_ready(const char **why, void *arg)
 
 	memset(&s, 0, sizeof(s));
 	tunnels_status(d->tunnels, &s);
-	if (d->draining) {
+	if (d->stopping) {
 		*why = "draining";
 		return false;
 	}
@@ -481,8 +430,9 @@ on_conf_end(struct dispatch *d, struct ipc_frame *frame)
 	make_backend(d);
 	make_proxy(d);
 	make_tunnels(d);
+	make_drain(d);
 	if (d->resolve == NULL || d->backend == NULL || d->proxy == NULL ||
-	    d->tunnels == NULL)
+	    d->tunnels == NULL || d->drain == NULL)
 		fatalx("out of memory");
 	make_health(d);
 	sandbox_enter();
@@ -522,7 +472,7 @@ on_status(struct dispatch *d, struct ipc_frame *frame)
 	memset(&s, 0, sizeof(s));
 	tunnels_status(d->tunnels, &s);
 	s.ready = is_ready(&why, d);
-	s.draining = d->draining;
+	s.draining = d->stopping;
 	s.requests = proxy_count(d->proxy);
 	s.failures = proxy_failures(d->proxy);
 	s.in_flight = proxy_in_flight(d->proxy);
@@ -586,8 +536,6 @@ dispatch_create(const struct dispatch_params *params)
 	conf_init(&d->conf);
 	metrics_init(&d->metrics);
 	metrics_set(&d->metrics, METRICS_START_TIME, util_wall_ms() / 1000);
-	d->drain = timer_create_ms(peer.base, on_drain_over, d);
-	d->quiet = timer_create_ms(peer.base, on_quiet, d);
 	d->tokend = tokend_create(peer.base, &d->metrics, &tokend_ops, d);
 	peer.arg = d;
 	d->supervisor = peer_create(&peer);
@@ -601,14 +549,14 @@ void
 dispatch_free(struct dispatch *d)
 {
 	health_free(d->health);
+	drain_free(d->drain);
+	d->drain = NULL;	  /* the answers that end now ask for it */
 	tunnels_free(d->tunnels); /* ends the answers that it still holds */
 	proxy_free(d->proxy);
 	backend_free(d->backend);
 	resolve_free(d->resolve);
 	tokend_free(d->tokend);
 	peer_free(d->supervisor);
-	timer_clear(&d->drain);
-	timer_clear(&d->quiet);
 	util_close(&d->listener);
 	conf_clear(&d->conf);
 	free(d);

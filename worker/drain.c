@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/* When to leave, and what to say of it. */
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include <event2/event.h>
+
+#include "drain.h"
+#include "log.h"
+#include "proxy.h"
+#include "timer.h"
+#include "util.h"
+
+/* A drain leaves when nothing new has come for so long. */
+#define QUIET_MS 1000
+
+struct drain {
+	struct drain_params params;
+	bool begun, over;
+	struct event *bound;
+	struct event *quiet; /* may be the moment to leave */
+	int64_t began_ms;
+	uint64_t count; /* requests that were begun by then … */
+	size_t pending; /* … and not yet answered */
+};
+
+static void
+end(struct drain *d)
+{
+	size_t abandoned = proxy_in_flight(d->params.proxy);
+	uint64_t finished;
+
+	if (d->over)
+		return;
+	d->over = true;
+	timer_stop(d->bound);
+	timer_stop(d->quiet);
+	finished =
+	    proxy_count(d->params.proxy) - d->count + d->pending - abandoned;
+	if (abandoned > 0)
+		log_warnx("drained: %" PRIu64 " requests finished, %zu "
+			  "abandoned at the end of SHUTDOWN_TIMEOUT",
+		    finished, abandoned);
+	else
+		log_info("drained: %" PRIu64 " requests finished, none "
+			 "abandoned",
+		    finished);
+	d->params.on_over(d->params.arg);
+}
+
+/*
+ * The moment to leave: nothing in flight, and nothing new for a second. Under
+ * a load that makes no such pause, any moment with nothing in flight in the
+ * second half of SHUTDOWN_TIMEOUT.
+ */
+void
+drain_check(struct drain *d)
+{
+	int64_t now_ms = util_mono_ms(), at_ms, half_ms;
+
+	if (!d->begun || d->over || proxy_in_flight(d->params.proxy) > 0)
+		return;
+	at_ms = proxy_last_ms(d->params.proxy) + QUIET_MS;
+	half_ms = d->began_ms + d->params.timeout_ms / 2;
+	if (at_ms > half_ms)
+		at_ms = half_ms;
+	if (now_ms >= at_ms)
+		end(d);
+	else
+		timer_set_ms(d->quiet, at_ms - now_ms);
+}
+
+static void
+on_quiet(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	drain_check(arg);
+}
+
+static void
+on_bound(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	end(arg);
+}
+
+void
+drain_start(struct drain *d)
+{
+	if (d->begun)
+		return;
+	d->begun = true;
+	d->began_ms = util_mono_ms();
+	d->count = proxy_count(d->params.proxy);
+	d->pending = proxy_in_flight(d->params.proxy);
+	log_info("draining: %zu requests in flight", d->pending);
+	timer_set_ms(d->bound, d->params.timeout_ms);
+	drain_check(d);
+}
+
+bool
+drain_has_begun(const struct drain *d)
+{
+	return d->begun;
+}
+
+struct drain *
+drain_create(const struct drain_params *params)
+{
+	struct drain *d = calloc(1, sizeof(*d));
+
+	if (d == NULL)
+		return NULL;
+	d->params = *params;
+	d->bound = timer_create_ms(params->base, on_bound, d);
+	d->quiet = timer_create_ms(params->base, on_quiet, d);
+	return d;
+}
+
+void
+drain_free(struct drain *d)
+{
+	if (d == NULL)
+		return;
+	timer_clear(&d->bound);
+	timer_clear(&d->quiet);
+	free(d);
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The end of a worker that has requests in flight: all of them are answered,
+ * those that still arrive too, and it leaves at a quiet moment, or when
+ * SHUTDOWN_TIMEOUT is over.
+ */
+#ifndef WORKER_DRAIN_H
+#define WORKER_DRAIN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct drain;
+struct event_base;
+struct proxy;
+
+struct drain_params {
+	struct event_base *base;
+	const struct proxy *proxy; /* which requests there are */
+	int64_t timeout_ms;
+	/* The moment to leave has come; called once. */
+	void (*on_over)(void *arg);
+	void *arg;
+};
+
+/* NULL when out of memory. Nothing is drained yet. */
+struct drain *drain_create(const struct drain_params *);
+void drain_free(struct drain *); /* NULL is fine */
+
+/* Begins; a second call does nothing. */
+void drain_start(struct drain *);
+
+/* Nothing is in flight at this moment. */
+void drain_check(struct drain *);
+
+bool drain_has_begun(const struct drain *);
+
+#endif
