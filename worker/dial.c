@@ -268,8 +268,9 @@ dial_start(const struct dial_params *params)
 	}
 	d->deadline = timer_create_ms(params->base, on_deadline, d);
 	d->stagger = timer_create_ms(params->base, on_stagger, d);
-	d->query = resolve_start(
-	    params->resolve, params->host, params->timeout_ms, on_resolved, d);
+	/* A little longer than our own deadline, which says more. */
+	d->query = resolve_start(params->resolve, params->host,
+	    params->timeout_ms + 50, on_resolved, d);
 	if (d->query == NULL) {
 		dial_cancel(d);
 		return NULL;

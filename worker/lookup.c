@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -60,6 +61,19 @@ answer(int fd, const struct lookup_question *q)
 	(void)send(fd, &a, sizeof(a), MSG_NOSIGNAL);
 }
 
+/* SIGALRM ends this process: getaddrinfo may take far longer than anybody
+ * waits for it. */
+static void
+live(uint32_t ms)
+{
+	struct itimerval life;
+
+	memset(&life, 0, sizeof(life));
+	life.it_value.tv_sec = ms / 1000;
+	life.it_value.tv_usec = (suseconds_t)(ms % 1000) * 1000 + 1;
+	(void)setitimer(ITIMER_REAL, &life, NULL);
+}
+
 /* One question: 1, or 0 when the worker is gone. */
 static int
 take(int fd, unsigned *forks)
@@ -75,7 +89,7 @@ take(int fd, unsigned *forks)
 	q.host[sizeof(q.host) - 1] = '\0';
 	pid = fork();
 	if (pid == 0) {
-		alarm(LOOKUP_LIFE_S);
+		live(q.life_ms);
 		answer(fd, &q);
 		_exit(0);
 	}

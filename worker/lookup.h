@@ -14,13 +14,15 @@
 #define LOOKUP_HOST_MAX 256
 #define LOOKUP_ADDRS_MAX 16
 #define LOOKUP_ADDR_MAX 64 /* an IPv6 literal with its scope */
-/* Look-ups at the same time; more wait in the socket. */
-#define LOOKUP_FORKS_MAX 8
-/* A look-up that takes longer is ended (seconds). */
-#define LOOKUP_LIFE_S 60
+/* Look-ups at the same time; more wait in the socket. More than there can be
+ * names that are asked for at once (TUNNELS and the application), so that a
+ * dead resolver of one does not delay the other, which may stand in /etc/hosts.
+ */
+#define LOOKUP_FORKS_MAX 16
 
 struct lookup_question {
 	uint32_t id;
+	uint32_t life_ms; /* nobody waits for the answer any longer */
 	char host[LOOKUP_HOST_MAX];
 };
 

@@ -182,12 +182,14 @@ is_known(struct resolve_result *result, const char *host)
 }
 
 static int
-ask(struct resolve *r, const struct resolve_query *q, const char *host)
+ask(struct resolve *r, const struct resolve_query *q, const char *host,
+    int64_t timeout_ms)
 {
 	struct lookup_question question;
 
 	memset(&question, 0, sizeof(question));
 	question.id = q->id;
+	question.life_ms = (uint32_t)timeout_ms;
 	if (util_strlcpy(question.host, host, sizeof(question.host)) >=
 	    sizeof(question.host))
 		return -1;
@@ -217,7 +219,7 @@ resolve_start(struct resolve *r, const char *host, int64_t timeout_ms,
 	r->count++;
 	q->known = is_known(&q->result, host);
 	timer_set_ms(q->timer, q->known ? 0 : timeout_ms);
-	if (!q->known && ask(r, q, host) == -1) {
+	if (!q->known && ask(r, q, host, timeout_ms) == -1) {
 		resolve_cancel(q);
 		return NULL;
 	}
