@@ -43,6 +43,7 @@ def test_an_attempt_under_way_is_begun_anew(s):
     phone.ctl("reconnect")
     phone.wait_joined()
     equal(s.counter("connects"), 2, "connections")
+    until(lambda: len(s.state()["sockets"]) == 1, "the one before is gone")
 
 
 def test_one_that_is_joined_is_proved(s):
