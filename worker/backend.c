@@ -9,11 +9,13 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/queue.h>
+#include <unistd.h>
 
 #include <curl/curl.h>
 #include <event2/event.h>
 
 #include "backend.h"
+#include "backend_idle.h"
 #include "backend_parts.h"
 #include "log.h"
 #include "names.h"
@@ -37,8 +39,9 @@ struct backend_call {
 	struct curl_slist *resolve;
 	bool added;   /* to the multi handle: in `running`, else `waiting` */
 	bool aborted; /* by a callback of ours */
-	int status;   /* of the answer being received, 0: none yet */
-	bool body;    /* begun: fields from now on are trailers */
+	bool excess;  /* libcurl saw bytes behind the answer */
+	struct framing framing;
+	enum framing_fault fault;
 	enum backend_error early; /* found before libcurl was asked */
 	char error[CURL_ERROR_SIZE];
 };
@@ -56,7 +59,8 @@ struct backend {
 	struct calls waiting, running;
 	CURL *idle[IDLE_MAX];
 	unsigned idle_count;
-	char host[256]; /* as it stands in a URL */
+	struct backend_idle kept; /* connections */
+	char host[256];		  /* as it stands in a URL */
 };
 
 /* --- the life of a call --------------------------------------------------- */
@@ -106,6 +110,19 @@ finish(struct backend_call *c, enum backend_error error)
 	ops->on_done(error, detail, arg);
 }
 
+static enum backend_error
+judge(const struct backend_call *c, CURLcode result)
+{
+	enum backend_error error;
+
+	if (c->fault != FRAMING_OK)
+		return backend_error_framing(c->fault);
+	if (c->aborted)
+		return BACKEND_ABORTED;
+	error = backend_error_of(result, c->error, &c->framing);
+	return error == BACKEND_OK && c->excess ? BACKEND_EXCESS : error;
+}
+
 /* libcurl's queue of ended transfers; a callback may start or cancel others,
  * so each is taken off before it is reported. */
 static void
@@ -121,9 +138,7 @@ reap(struct backend *b)
 		c = NULL;
 		(void)curl_easy_getinfo(
 		    m->easy_handle, CURLINFO_PRIVATE, (char **)&c);
-		finish(c,
-		    c->aborted ? BACKEND_ABORTED
-			       : backend_error_of(m->data.result));
+		finish(c, judge(c, m->data.result));
 	}
 }
 
@@ -189,8 +204,10 @@ set_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *socketp)
 	(void)easy;
 	if (what == CURL_POLL_REMOVE) {
 		unwatch(b, fd, w);
+		backend_idle_add(&b->kept, fd);
 		return 0;
 	}
+	backend_idle_remove(&b->kept, fd);
 	if (w == NULL) {
 		w = calloc(1, sizeof(*w));
 		if (w == NULL)
@@ -206,39 +223,32 @@ set_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *socketp)
 	return w->event != NULL && event_add(w->event, NULL) == 0 ? 0 : -1;
 }
 
-/* --- what arrives --------------------------------------------------------- */
-
-/* The status of "HTTP/1.1 200 …", or 0. */
 static int
-status_of(const char *line, size_t len)
+close_socket(void *arg, curl_socket_t fd)
 {
-	const char *p = memchr(line, ' ', len);
+	struct backend *b = arg;
 
-	if (p == NULL || len - (size_t)(p - line) < 4)
-		return 0;
-	if (p[1] < '1' || p[1] > '9' || p[2] < '0' || p[2] > '9' ||
-	    p[3] < '0' || p[3] > '9')
-		return 0;
-	return (p[1] - '0') * 100 + (p[2] - '0') * 10 + (p[3] - '0');
+	backend_idle_remove(&b->kept, fd);
+	return close(fd);
 }
+
+/* --- what arrives --------------------------------------------------------- */
 
 static int
 take_line(struct backend_call *c, const char *line, size_t len)
 {
-	if (len >= 5 && memcmp(line, "HTTP/", 5) == 0 && !c->body) {
-		c->status = status_of(line, len);
-		if (c->status >= 200)
-			return c->ops->on_status(c->status, c->arg);
-		/* 101 was not asked for: nothing sensible can follow. */
-		return c->status == 0 || c->status == 101 ? -1 : 0;
-	}
-	if (c->body || c->status < 200) /* trailers; fields of a 1xx */
+	struct framing *f = &c->framing;
+	bool begins = f->stage == FRAMING_START;
+
+	if (framing_is_body(f)) /* trailers: framing_decode sees them too */
 		return 0;
-	if (len <= 2 && (line[0] == '\r' || line[0] == '\n')) {
-		c->body = true;
-		return 0;
-	}
-	return c->ops->on_field(line, len, c->arg);
+	c->fault = framing_line(f, line, len);
+	if (c->fault != FRAMING_OK)
+		return -1;
+	if (framing_status(f) < 200 || framing_is_body(f))
+		return 0; /* fields of a 1xx; the end of the head */
+	return begins ? c->ops->on_status(framing_status(f), c->arg)
+		      : c->ops->on_field(line, len, c->arg);
 }
 
 static size_t
@@ -253,15 +263,50 @@ on_line(char *line, size_t size, size_t count, void *arg)
 	return 0;
 }
 
+/* As received, with the transfer coding. */
+static int
+take_bytes(struct backend_call *c, const uint8_t *in, size_t len)
+{
+	const uint8_t *data;
+	size_t n;
+
+	while (len > 0) {
+		size_t taken =
+		    framing_decode(&c->framing, in, len, &data, &n, &c->fault);
+
+		if (c->fault != FRAMING_OK ||
+		    (n > 0 && c->ops->on_body(data, n, c->arg) == -1))
+			return -1;
+		in += taken;
+		len -= taken;
+	}
+	return 0;
+}
+
 static size_t
 on_bytes(char *data, size_t size, size_t count, void *arg)
 {
 	struct backend_call *c = arg;
 	size_t len = size * count;
 
-	if (c->ops->on_body(data, len, c->arg) == 0)
+	if (take_bytes(c, (const uint8_t *)data, len) == 0)
 		return len;
 	c->aborted = true;
+	return 0;
+}
+
+/* Bytes behind the answer, in the same packet, are cut off without any other
+ * sign than this. Those that come later close a connection that is kept. */
+static int
+on_remark(CURL *easy, curl_infotype type, char *text, size_t len, void *arg)
+{
+	static const char excess[] = "Excess found";
+	struct backend_call *c = arg;
+
+	(void)easy;
+	if (type == CURLINFO_TEXT && len >= sizeof(excess) - 1 &&
+	    memcmp(text, excess, sizeof(excess) - 1) == 0)
+		c->excess = true;
 	return 0;
 }
 
@@ -319,7 +364,11 @@ set_transfer(struct backend *b, CURL *e)
 	curl_easy_setopt(e, CURLOPT_PATH_AS_IS, 1L);
 	curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
 	curl_easy_setopt(e, CURLOPT_HTTP_CONTENT_DECODING, 0L);
+	/* framing.h decodes, and takes nothing but what RFC 9112 allows. */
+	curl_easy_setopt(e, CURLOPT_HTTP_TRANSFER_DECODING, 0L);
 	curl_easy_setopt(e, CURLOPT_PROXY, "");
+	curl_easy_setopt(e, CURLOPT_CLOSESOCKETFUNCTION, close_socket);
+	curl_easy_setopt(e, CURLOPT_CLOSESOCKETDATA, b);
 	curl_easy_setopt(e, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
 	curl_easy_setopt(
 	    e, CURLOPT_CONNECTTIMEOUT_MS, (long)p->connect_timeout_ms);
@@ -344,6 +393,9 @@ set_callbacks(struct backend_call *c)
 	curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_bytes);
 	curl_easy_setopt(e, CURLOPT_WRITEDATA, c);
 	curl_easy_setopt(e, CURLOPT_HTTPHEADER, c->fields);
+	curl_easy_setopt(e, CURLOPT_VERBOSE, 1L);
+	curl_easy_setopt(e, CURLOPT_DEBUGFUNCTION, on_remark);
+	curl_easy_setopt(e, CURLOPT_DEBUGDATA, c);
 }
 
 static int
@@ -420,6 +472,7 @@ run(struct backend_call *c, const char *addresses)
 		}
 		curl_easy_setopt(c->easy, CURLOPT_RESOLVE, c->resolve);
 	}
+	backend_idle_sweep(&b->kept);
 	if (curl_multi_add_handle(b->multi, c->easy) != CURLM_OK) {
 		fail_later(c, BACKEND_MEMORY);
 		return;
@@ -461,6 +514,7 @@ backend_start(struct backend *b, const struct backend_request *request,
 	c->owner = b;
 	c->ops = ops;
 	c->arg = arg;
+	framing_init(&c->framing, strcmp(request->method, "HEAD") == 0);
 	TAILQ_INSERT_TAIL(&b->waiting, c, entry);
 	if (prepare(c, request) == -1) {
 		backend_cancel(c);

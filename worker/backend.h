@@ -25,7 +25,20 @@ enum backend_error {
 	BACKEND_TLS,
 	BACKEND_CUT,	   /* ended before its answer was complete */
 	BACKEND_MALFORMED, /* no HTTP, or HTTP that may not be passed on */
-	BACKEND_ABORTED,   /* a callback said so */
+	/* … and these, of which framing.h tells more: */
+	BACKEND_STATUS_LINE,
+	BACKEND_SWITCHED,
+	BACKEND_FIELD,
+	BACKEND_HEAD_LONG,
+	BACKEND_LENGTH,
+	BACKEND_BOTH,
+	BACKEND_CODING,
+	BACKEND_CHUNK,
+	BACKEND_HEAD_CUT,
+	BACKEND_SHORT,
+	BACKEND_NO_LAST,
+	BACKEND_EXCESS,
+	BACKEND_ABORTED, /* a callback said so */
 	BACKEND_MEMORY,
 	BACKEND_ERRORS
 };
