@@ -115,6 +115,12 @@ body_is_text(const struct body *b)
 	return utf8_is_complete(&b->utf8);
 }
 
+bool
+body_is_binary(const struct body *b)
+{
+	return b->utf8.invalid;
+}
+
 size_t
 body_read(struct body *b, size_t offset, uint8_t *out, size_t cap)
 {

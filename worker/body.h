@@ -24,6 +24,9 @@ size_t body_len(const struct body *);
 /* True when all of it is valid UTF-8 and no character is unfinished. */
 bool body_is_text(const struct body *);
 
+/* True when it is not, whatever may follow. */
+bool body_is_binary(const struct body *);
+
 /* Copies up to cap bytes from offset on; returns how many. Reading forwards
  * costs no search. */
 size_t body_read(struct body *, size_t offset, uint8_t *out, size_t cap);

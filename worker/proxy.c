@@ -45,15 +45,13 @@ proxied_create(
 
 	if (p == NULL)
 		return NULL;
-	p->body = body_create(proxy->params.response_max);
-	if (p->body == NULL) {
+	p->owner = proxy;
+	if (proxied_collect_begin(p) == -1) {
 		free(p);
 		return NULL;
 	}
-	p->owner = proxy;
 	p->tunnel = tunnel;
 	p->began_ms = util_mono_ms();
-	head_init(&p->head, PROXY_FIELDS_MAX, PROXY_HEAD_BYTES_MAX);
 	(void)util_fmt(p->id, sizeof(p->id), "%.*s", (int)r->request_id.len,
 	    (const char *)r->request_id.data);
 	if (r->method.len > 0)
@@ -75,6 +73,7 @@ refuse_request(struct proxied *p, int status, const char *reason)
 	} codes[] = {
 	    {400, "bad_request"},
 	    {414, "target_too_long"},
+	    {501, "not_supported"},
 	    {503, "overloaded"},
 	};
 	const char *code = "bad_request";

@@ -21,6 +21,11 @@ struct proxy_params {
 	struct metrics *metrics;
 	size_t response_max; /* bytes of a body */
 	size_t chunk_max;    /* input bytes of one chunk */
+	size_t binary_max;   /* bytes of a body that is not UTF-8 */
+	bool binary_refuse;  /* … and whether there may be any */
+	bool event_stream_refuse;
+	/* Accept-Encoding for the backend; "": the client's own. Borrowed. */
+	const char *accept_encoding;
 	unsigned inflight_max;
 	int64_t send_max_ms; /* an answer that would take longer is refused */
 	/* Called each time the last request in flight has ended. */

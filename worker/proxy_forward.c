@@ -3,62 +3,19 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "backend.h"
 #include "body.h"
 #include "log.h"
 #include "metrics.h"
 #include "proxy_parts.h"
+#include "unsupported.h"
 #include "util.h"
 
 #define TARGET_MAX (256 * 1024)
 
 /* --- what the backend says ------------------------------------------------ */
-
-static int
-abort_with(struct proxied *p, const char *code, const char *reason)
-{
-	p->refusal_code = code;
-	p->refusal = reason;
-	return -1;
-}
-
-static int
-on_status(int status, void *arg)
-{
-	struct proxied *p = arg;
-
-	p->status = status;
-	if (head_status_known(status))
-		return 0;
-	(void)util_fmt(p->refusal_text, sizeof(p->refusal_text),
-	    "the application answered with status %d, which plugboard cannot "
-	    "pass on",
-	    status);
-	return abort_with(p, "backend_status", p->refusal_text);
-}
-
-static int
-on_field(const char *line, size_t len, void *arg)
-{
-	struct proxied *p = arg;
-	const char *reason = head_response_add(&p->head, line, len);
-
-	return reason == NULL ? 0 : abort_with(p, "backend_malformed", reason);
-}
-
-static int
-on_body(const void *data, size_t len, void *arg)
-{
-	struct proxied *p = arg;
-
-	metrics_add(
-	    p->owner->params.metrics, METRICS_RESPONSE_BYTES, (int64_t)len);
-	if (body_append(p->body, data, len) == 0)
-		return 0;
-	return abort_with(p, "response_too_large",
-	    "the application's answer is longer than MAX_RESPONSE_SIZE");
-}
 
 static int
 status_of(enum backend_error error)
@@ -78,10 +35,17 @@ fail(struct proxied *p, enum backend_error error, const char *detail)
 {
 	const char *code = backend_error_code(error);
 	const char *reason = backend_error_text(error);
+	int status = status_of(error);
 
 	if (error == BACKEND_ABORTED && p->refusal != NULL) {
 		code = p->refusal_code;
 		reason = p->refusal;
+		status = p->refusal_status;
+	} else if (error == BACKEND_TIMEOUT && p->status != 0) {
+		code = "backend_unfinished";
+		reason = "the application's answer did not end in time: "
+			 "plugboard passes an answer on only when it is whole, "
+			 "so this wire cannot stream";
 	}
 	metrics_add(p->owner->params.metrics,
 	    error == BACKEND_TIMEOUT ? METRICS_REQUESTS_TIMEOUT
@@ -90,39 +54,30 @@ fail(struct proxied *p, enum backend_error error, const char *detail)
 	log_warnx("request %s: %s: %s%s%s%s, after %" PRId64 " ms", p->id, code,
 	    reason, detail[0] != '\0' ? " (" : "", detail,
 	    detail[0] != '\0' ? ")" : "", util_mono_ms() - p->began_ms);
-	proxied_refuse(p, status_of(error), code, reason);
+	proxied_refuse(p, status, code, reason);
 }
 
 static void
 on_done(enum backend_error error, const char *detail, void *arg)
 {
 	struct proxied *p = arg;
-	size_t cookies;
 
 	p->call = NULL;
 	free(p->sent);
 	p->sent = NULL;
-	if (error == BACKEND_OK && p->status == 0)
-		error = BACKEND_MALFORMED;
+	if (error == BACKEND_OK && proxied_collect_end(p) == -1)
+		error = BACKEND_ABORTED;
 	if (error != BACKEND_OK) {
 		fail(p, error, detail);
 		return;
-	}
-	cookies = head_response_finish(&p->head);
-	if (cookies > 0) {
-		metrics_add(p->owner->params.metrics, METRICS_SET_COOKIE_LOST,
-		    (int64_t)cookies);
-		log_warnx("request %s: %zu further Set-Cookie fields were "
-			  "dropped: plugboard carries only one",
-		    p->id, cookies);
 	}
 	proxied_answer(p);
 }
 
 static const struct backend_ops backend_ops = {
-    on_status,
-    on_field,
-    on_body,
+    proxied_collect_status,
+    proxied_collect_field,
+    proxied_collect_body,
     on_done,
 };
 
@@ -144,9 +99,11 @@ note_length(struct proxied *p, int64_t declared, size_t len)
 	    p->id, declared, len);
 }
 
-/* The fields of the request, checked. NULL, or what is wrong. */
+/* The fields of the request, checked. NULL, or what is wrong and, when it is
+ * not a 400, whose fault. */
 static const char *
-take_fields(struct head *head, const struct request *r, int64_t *declared)
+take_fields(
+    struct head *head, const struct request *r, int64_t *declared, int *status)
 {
 	struct request_fields it;
 	struct json_str name, value;
@@ -160,6 +117,11 @@ take_fields(struct head *head, const struct request *r, int64_t *declared)
 	}
 	if (it.error != NULL)
 		return it.error;
+	reason = unsupported_request(head);
+	if (reason != NULL) {
+		*status = 501;
+		return reason;
+	}
 	*declared = head_request_finish(head);
 	return NULL;
 }
@@ -171,11 +133,28 @@ wants_length(const char *method, int64_t declared)
 	    strcmp(method, "PUT") == 0 || strcmp(method, "PATCH") == 0;
 }
 
+/* Says which codings the application may use, when the configuration does;
+ * returns how many fields there are. */
+static size_t
+set_accept_encoding(struct backend_field *fields, size_t count, const char *say)
+{
+	size_t i;
+
+	if (say[0] == '\0')
+		return count;
+	for (i = 0; i < count; i++)
+		if (strcasecmp(fields[i].name, "accept-encoding") == 0)
+			break;
+	fields[i].name = "accept-encoding";
+	fields[i].value = say;
+	return i < count ? count : count + 1;
+}
+
 static struct backend_call *
 call_backend(struct proxied *p, const struct head *head, const char *target,
     size_t body_len, bool send_length)
 {
-	struct backend_field fields[PROXY_FIELDS_MAX];
+	struct backend_field fields[PROXY_FIELDS_MAX + 1];
 	struct backend_request out = {
 	    .method = p->method,
 	    .target = target,
@@ -192,7 +171,8 @@ call_backend(struct proxied *p, const struct head *head, const char *target,
 		fields[i].name = f->name;
 		fields[i].value = f->value;
 	}
-	out.field_count = i;
+	out.field_count =
+	    set_accept_encoding(fields, i, p->owner->params.accept_encoding);
 	return backend_start(p->owner->params.backend, &out, &backend_ops, p);
 }
 
@@ -206,7 +186,7 @@ proxied_forward(struct proxied *p, const struct request *r, int *status)
 
 	head_init(&head, PROXY_FIELDS_MAX, PROXY_HEAD_BYTES_MAX);
 	buf_init(&target, TARGET_MAX);
-	reason = take_fields(&head, r, &declared);
+	reason = take_fields(&head, r, &declared, status);
 	if (reason == NULL && head_target(&target, r->path, r->query) == -1) {
 		*status = 414;
 		reason = "the request target is too long";

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the three files of proxy.h share with each other, and with nobody else:
+ * What the files of proxy.h share with each other, and with nobody else:
  * proxy.c has the list and who may join it, proxy_forward.c the conversation
- * with the backend, proxy_answer.c the way back.
+ * with the backend, proxy_collect.c what it answers, proxy_answer.c the way
+ * back.
  */
 #ifndef WORKER_PROXY_PARTS_H
 #define WORKER_PROXY_PARTS_H
@@ -37,6 +38,7 @@ struct proxied {
 	struct response *response; /* being sent */
 	const char *refusal;	   /* why we aborted the backend's answer */
 	const char *refusal_code;
+	int refusal_status;
 	char refusal_text[96]; /* where the reason is not a constant */
 };
 
@@ -54,6 +56,16 @@ void proxied_free(struct proxied *);
 
 /* Its answer has left whole, or cannot leave: frees it. */
 void proxied_end(struct proxied *, bool sent);
+
+/* The backend's answer, as it comes in. begin forgets what there was of one
+ * before: 0, or -1 when out of memory. The others return -1 for an answer that
+ * cannot be passed on, and refusal… says why; end, which comes last, leaves it
+ * ready to be sent. */
+int proxied_collect_begin(struct proxied *);
+int proxied_collect_status(int status, void *proxied);
+int proxied_collect_field(const char *line, size_t len, void *proxied);
+int proxied_collect_body(const void *data, size_t len, void *proxied);
+int proxied_collect_end(struct proxied *);
 
 /* Sends the backend's answer, which is complete in status, head and body. */
 void proxied_answer(struct proxied *);

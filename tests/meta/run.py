@@ -81,7 +81,7 @@ ONLY_IN = {
     r"event2/.*": r"common/peer\.c|(supervisor|worker|tokend)/\w+\.c",
 }
 NOT_IN = {"event2/": ("supervisor/telephonectl",)}
-PURE = ("worker/phx", "worker/json", "worker/request", "worker/head", "worker/body", "worker/response", "worker/backoff",
+PURE = ("worker/phx", "worker/json", "worker/request", "worker/head", "worker/body", "worker/framing", "worker/unsupported", "worker/response", "worker/backoff",
         "tokend/jwt", "tokend/token", "common/utf8", "common/url", "common/pack", "common/buf")
 
 

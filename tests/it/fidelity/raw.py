@@ -342,7 +342,7 @@ def push(s, request_id=None, **payload):
 
 
 def log_of(s):
-    return [json.loads(line) for line in s.admin("log").splitlines()]
+    return [json.loads(line) for line in s.admin("log").split("\n") if line]
 
 
 def texts_of(entry):
