@@ -179,6 +179,10 @@ $(O)/phoenix/node_modules: tests/switchboard/phoenix/package-lock.json
 	$(Q)cp tests/switchboard/phoenix/package*.json $(O)/phoenix/
 	$(Q)cd $(O)/phoenix && npm ci --silent --no-audit --no-fund
 	@touch $@
+# What takes longer than a `make check` may: the long rows of the matrix.
+soak: deps
+	$(Q)$(MAKE) --no-print-directory $(PROGS)
+	$(Q)$(PYTHON) -B tests/it/run.py $(O) --soak $(IT_ARGS)
 asan: deps
 	$(Q)$(MAKE) --no-print-directory VARIANT=asan WERROR=1 \
 	all check-unit check-switchboard check-bridge check-it
@@ -228,6 +232,6 @@ clean:
 
 FORCE:
 .PHONY: all deps check check-unit check-switchboard check-bridge check-it \
-	check-meta asan coverage demo install format format-check lint clean FORCE
+	check-meta soak asan coverage demo install format format-check lint clean FORCE
 .DELETE_ON_ERROR:
 -include $(shell find $(O)/obj -name '*.d' 2>/dev/null)

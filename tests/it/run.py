@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Runs every function test_* of tests/it/**/test_*.py, each on a stage of its own.
 
-usage: run.py BUILD_DIR [-k PATTERN] [-j JOBS] [-v]
+usage: run.py BUILD_DIR [-k PATTERN] [-j JOBS] [-v] [--soak]
 
 Started by root, telephones run as nobody but in test_root.py, which needs
 root and is counted as left out otherwise.
@@ -17,12 +17,13 @@ import harness
 PROGRAMS = ("telephone", "worker", "tokend", "telephonectl", "switchboard", "demo-backend")
 
 
-def find_tests(pattern):
+def find_tests(pattern, soak):
     for path in sorted(glob.glob(os.path.join(HERE, "**", "test_*.py"), recursive=True)):
         name = os.path.relpath(path, HERE)[:-3].replace(os.sep, ".")
         module = importlib.import_module(name)
         for attr, value in vars(module).items():
-            if attr.startswith("test_") and callable(value) and re.search(pattern, f"{name}.{attr}"):
+            if attr.startswith("test_") and callable(value) and re.search(pattern, f"{name}.{attr}") \
+                    and getattr(value, "soak", False) == soak:
                 yield f"{name}.{attr}", value
 
 
@@ -69,9 +70,10 @@ def main():
     parser.add_argument("-k", default="")
     parser.add_argument("-j", type=int, default=4)
     parser.add_argument("-v", action="store_true")
+    parser.add_argument("--soak", action="store_true", help="those that are too long for every day")
     args = parser.parse_args()
     counts, lock, begin = {"ok": 0, "FAIL": 0, "left out": 0}, threading.Lock(), time.monotonic()
-    tests = list(find_tests(args.k))
+    tests = list(find_tests(args.k, args.soak))
     with tempfile.TemporaryDirectory(prefix="telephone-bin-") as bin_dir:
         copy_programs(args.build, bin_dir)
 

@@ -64,6 +64,14 @@ do_phx_close(struct phx *p, const struct fault *f)
 	channel_stop(p);
 }
 
+/* The channel's process is gone, and nobody says so. */
+static void
+do_forget(struct phx *p, const struct fault *f)
+{
+	(void)f;
+	channel_clear(p);
+}
+
 static void
 do_close(struct phx *p, const struct fault *f)
 {
@@ -102,6 +110,7 @@ static const struct {
     {"crash", do_crash},
     {"error", do_error},
     {"phx_close", do_phx_close},
+    {"forget", do_forget},
     {"close", do_close},
     {"garbage", do_garbage},
     {"restart", do_restart},
