@@ -99,6 +99,19 @@ $(O)/obj/version.o: $(O)/version.c $(O)/flags
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(T_CPPFLAGS) $(CPPFLAGS) $(T_CFLAGS) $(CFLAGS) -c -o $@ $<
 
+# The names of the system calls, for the line that says which one was refused.
+$(O)/obj/syscall_names.c: $(O)/flags
+	@mkdir -p $(@D)
+	@{ printf '#include <sys/syscall.h>\n#include <stddef.h>\n'; \
+	printf '#include "sandbox_parts.h"\n'; \
+	printf 'const struct sandbox_call_name sandbox_call_names[] = {\n'; \
+	printf '#include <sys/syscall.h>\n' | $(CC) -E -dM -x c - | LC_ALL=C sort | \
+	sed -n 's/^#define \(SYS_\([a-z0-9_]*\)\) .*/{\1, "\2"},/p'; \
+	printf '{-1, NULL}};\n'; } > $@
+$(O)/obj/syscall_names.o: $(O)/obj/syscall_names.c $(O)/flags
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(T_CPPFLAGS) $(CPPFLAGS) $(T_CFLAGS) $(CFLAGS) -c -o $@ $<
+
 $(O)/obj/%.o: %.c $(O)/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
@@ -112,7 +125,8 @@ $(O)/%.a:
 	@mkdir -p $(@D)
 	@rm -f $@
 	$(Q)$(AR) rcs $@ $^
-$(O)/common.a: $(call obj,$(call srcs,common)) $(O)/obj/version.o
+$(O)/common.a: $(call obj,$(call srcs,common)) $(O)/obj/version.o \
+	$(O)/obj/syscall_names.o
 $(O)/supervisor.a: $(call obj,$(supervisor_SRC))
 $(O)/worker.a: $(call obj,$(call srcs,worker))
 $(O)/tokend.a: $(call obj,$(call srcs,tokend))

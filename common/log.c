@@ -300,3 +300,80 @@ log_exit(int code, const char *fmt, ...)
 	va_end(ap);
 	exit(code);
 }
+
+/* --- from a signal handler ------------------------------------------------ */
+
+static void
+put_int(struct line *l, int64_t v, int digits)
+{
+	char text[24];
+	size_t at = sizeof(text);
+
+	do {
+		text[--at] = (char)('0' + v % 10);
+		v /= 10;
+		digits--;
+	} while (at > 0 && (v > 0 || digits > 0));
+	(void)put(l, text + at, sizeof(text) - at, LOG_LINE_MAX);
+}
+
+/* The proleptic Gregorian calendar, in years that begin in March, so that a
+ * leap day is the last one: gmtime_r takes a lock. */
+static void
+put_date(struct line *l, int64_t days)
+{
+	int64_t era, day, year, month;
+
+	days += 719468; /* from 0000-03-01 */
+	era = days / 146097;
+	day = days % 146097;
+	year = (day - day / 1460 + day / 36524 - day / 146096) / 365;
+	day -= 365 * year + year / 4 - year / 100;
+	month = (5 * day + 2) / 153;
+	day -= (153 * month + 2) / 5;
+	year += era * 400 + (month >= 10);
+	put_int(l, year, 4);
+	put_str(l, "-");
+	put_int(l, month < 10 ? month + 3 : month - 9, 2);
+	put_str(l, "-");
+	put_int(l, day + 1, 2);
+}
+
+static void
+put_stamp(struct line *l, int64_t ms)
+{
+	int64_t s = ms / 1000;
+
+	put_date(l, s / 86400);
+	put_str(l, "T");
+	put_int(l, s % 86400 / 3600, 2);
+	put_str(l, ":");
+	put_int(l, s % 3600 / 60, 2);
+	put_str(l, ":");
+	put_int(l, s % 60, 2);
+	put_str(l, ".");
+	put_int(l, ms % 1000, 3);
+	put_str(l, "Z");
+}
+
+void
+log_async(enum log_level level, const char *proc, const char *what,
+    const char *name, int number)
+{
+	bool json = log_format == LOG_FORMAT_JSON;
+	struct line l = {.len = 0};
+
+	put_str(&l, json ? "{\"ts\":\"" : "");
+	put_stamp(&l, util_wall_ms());
+	put_str(&l, json ? "\",\"level\":\"" : " ");
+	put_str(&l, level_names[level]);
+	put_str(&l, json ? "\",\"proc\":\"" : " ");
+	put_str(&l, proc);
+	put_str(&l, json ? "\",\"msg\":\"" : ": ");
+	put_str(&l, what);
+	put_str(&l, name);
+	put_str(&l, " (");
+	put_int(&l, number < 0 ? 0 : number, 1);
+	put_str(&l, json ? ")\"}\n" : ")\n");
+	write_line(&l);
+}

@@ -46,4 +46,11 @@ void fatalx(const char *fmt, ...) LOG_PRINTF(1, 2) __attribute__((noreturn));
 void log_exit(int code, const char *fmt, ...) LOG_PRINTF(2, 3)
     __attribute__((noreturn));
 
+/*
+ * A line from a signal handler: "proc: what name (number)". Neither allocates
+ * nor formats by stdio.
+ */
+void log_async(enum log_level, const char *proc, const char *what,
+    const char *name, int number);
+
 #endif

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a process may still do once it is warm. The rights of each process are
+ * tables in its own sandbox.c; here is what turns tables into walls: seccomp
+ * (a small BPF program), Landlock (by system call, its ABI asked at run time),
+ * resource limits. A layer that this kernel does not have is left out and
+ * reported; what was reached is in struct sandbox_level.
+ *
+ * A system call outside the table (SANDBOX=enforce) writes one line that names
+ * process and call and ends the process with SIGSYS, which the supervisor
+ * counts. With SANDBOX=log it writes the line, counts, and is carried out.
+ * fork, clone and vfork cannot be carried out from a signal handler: they are
+ * refused in that mode too.
+ */
+#ifndef COMMON_SANDBOX_H
+#define COMMON_SANDBOX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct conf;
+
+/* In the order of SANDBOX's choices. */
+enum sandbox_mode {
+	SANDBOX_ENFORCE,
+	SANDBOX_LOG,
+	SANDBOX_OFF,
+	SANDBOX_MODES
+};
+
+enum sandbox_process {
+	SANDBOX_SUPERVISOR,
+	SANDBOX_WORKER,
+	SANDBOX_LOOKUP,
+	SANDBOX_TOKEND,
+	SANDBOX_PROCESSES
+};
+
+const char *sandbox_mode_name(enum sandbox_mode);
+const char *sandbox_process_name(enum sandbox_process);
+
+/* --- tables --------------------------------------------------------------- */
+
+enum sandbox_action {
+	SANDBOX_ALLOW,
+	SANDBOX_VIOLATION, /* see above */
+	SANDBOX_KILL,	   /* at once, without a word: no handler runs */
+	SANDBOX_ERRNO,	   /* quietly: what libraries try and can do without */
+};
+
+/* One row. The first row that matches decides; what no row names is the
+ * table's default. Arguments are compared as the kernel reads an int, by
+ * their low 32 bits. */
+struct sandbox_call {
+	int nr;
+	enum sandbox_action action;
+	uint16_t error; /* with SANDBOX_ERRNO */
+	bool if_arg;	/* (argument `arg` & mask) == value, else no match */
+	bool if_self;	/* argument `arg` is this process's own pid */
+	uint8_t arg;
+	uint32_t mask, value;
+};
+
+#define SANDBOX_DO(call, act)                     \
+	{                                         \
+		.nr = SYS_##call, .action = (act) \
+	}
+#define SANDBOX_OK(call) SANDBOX_DO(call, SANDBOX_ALLOW)
+#define SANDBOX_NO(call) SANDBOX_DO(call, SANDBOX_VIOLATION)
+#define SANDBOX_FAIL(call, e)                                           \
+	{                                                               \
+		.nr = SYS_##call, .action = SANDBOX_ERRNO, .error = (e) \
+	}
+#define SANDBOX_IF_BITS(call, n, m, v)                                     \
+	{                                                                  \
+		.nr = SYS_##call, .action = SANDBOX_ALLOW, .if_arg = true, \
+		.arg = (n), .mask = (uint32_t)(m), .value = (uint32_t)(v)  \
+	}
+#define SANDBOX_IF(call, n, v) SANDBOX_IF_BITS(call, n, 0xffffffffu, v)
+#define SANDBOX_KILL_IF(call, n, v)                                       \
+	{                                                                 \
+		.nr = SYS_##call, .action = SANDBOX_KILL, .if_arg = true, \
+		.arg = (n), .mask = 0xffffffffu, .value = (uint32_t)(v)   \
+	}
+#define SANDBOX_SELF(call, n)                                               \
+	{                                                                   \
+		.nr = SYS_##call, .action = SANDBOX_ALLOW, .if_self = true, \
+		.arg = (n)                                                  \
+	}
+
+/* A tree of files. Rights are or-ed; a path that does not exist is left out. */
+enum sandbox_files {
+	SANDBOX_READ = 1,  /* files below it */
+	SANDBOX_LIST = 2,  /* directories */
+	SANDBOX_WRITE = 4, /* change, make and remove files below it */
+};
+
+struct sandbox_path {
+	const char *path;
+	unsigned rights;
+};
+
+#define SANDBOX_PORTS_MAX 8
+
+struct sandbox_policy {
+	enum sandbox_process process;
+	enum sandbox_mode mode;
+	/* Its children inherit the filter and know no handler of ours: what is
+	 * a violation is refused to them, too, and in mode log is left to the
+	 * kernel's own log. */
+	bool inherited;
+	enum sandbox_action otherwise; /* what no row names */
+	const struct sandbox_call *calls;
+	size_t call_count;
+	bool landlock; /* only these files, these ports: */
+	const struct sandbox_path *paths;
+	size_t path_count;
+	uint16_t ports[SANDBOX_PORTS_MAX]; /* TCP connect */
+	size_t port_count;
+};
+
+/* What was reached, as reported by status and metrics. */
+struct sandbox_level {
+	enum sandbox_mode mode;
+	bool seccomp;
+	bool chroot;	  /* nothing of the file system is in sight */
+	uint8_t landlock; /* ABI in use, 0: none */
+	bool connects;	  /* TCP only to the named ports (ABI 4) */
+	bool signals;	  /* none out of the sandbox (ABI 6) */
+	bool no_landlock; /* by design: it is not missed */
+};
+
+/* As 32 bits, of which any value can be taken apart. */
+uint32_t sandbox_pack(const struct sandbox_level *);
+void sandbox_unpack(struct sandbox_level *, uint32_t bits);
+
+/* True when nothing is missing that the process asked for. */
+bool sandbox_is_whole(const struct sandbox_level *);
+
+/*
+ * Raises the walls, in the order Landlock, seccomp. Not for undoing. Fatal
+ * when a wall that this kernel has cannot be raised, and when seccomp is
+ * missing in a process that root has started (`strict`).
+ */
+void sandbox_apply(const struct sandbox_policy *, bool strict);
+
+/* This process's own level. */
+struct sandbox_level *sandbox_own(void);
+
+/*
+ * How the walls of `process` stand and how many violations it has counted, by
+ * memory that is shared with the processes forked after the first call of
+ * this. Whoever shares it can write there what he likes.
+ */
+uint32_t sandbox_shared(enum sandbox_process, uint32_t *violations);
+
+/* "seccomp, landlock ABI 7 (files, connects, signals)" or what is missing. */
+#define SANDBOX_TEXT_MAX 192
+const char *
+sandbox_text(const struct sandbox_level *, char space[SANDBOX_TEXT_MAX]);
+
+/*
+ * Resource limits, each lowered for good, hard and soft, never raised; 0
+ * leaves one as it is. file_bytes is left out when standard error is a file,
+ * since a log may grow. memory_bytes is added to what the process holds now.
+ */
+struct sandbox_limits {
+	uint64_t files;
+	uint64_t processes_plus_one; /* 1: no fork, no thread */
+	uint64_t file_bytes;
+	uint64_t memory_bytes;
+};
+void sandbox_limit(const struct sandbox_limits *);
+
+/* --- each process's own (its sandbox.c) ----------------------------------- */
+
+/* The last step of a birth: everything is open and warm, the user is the
+ * right one, and from here on only what the table allows can be done. */
+void sandbox_enter(const struct conf *);
+
+#endif
