@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "metrics.h"
+#include "proto.h"
 #include "version.h"
 
 static const struct {
@@ -50,6 +51,17 @@ metrics_sum(
 	for (i = (int)first; i <= (int)last; i++)
 		sum += m->value[i];
 	return sum;
+}
+
+void
+metrics_set_walls(struct metrics *m, const struct proto_sandbox *s)
+{
+	metrics_set(
+	    m, METRICS_SECCOMP_SUPERVISOR + s->process, s->level.seccomp);
+	metrics_set(
+	    m, METRICS_LANDLOCK_SUPERVISOR + s->process, s->level.landlock);
+	metrics_set(
+	    m, METRICS_VIOLATIONS_SUPERVISOR + s->process, s->violations);
 }
 
 static void

@@ -26,6 +26,13 @@ enum metrics_type {
 	X(REJOIN_##id, COUNTER, "telephone_rejoins_total", \
 	    "reason=\"" reason "\"", "Joins repeated on the same connection")
 
+/* One row a process, in the order of enum sandbox_process. */
+#define METRICS_WALL(X, id, type, family, help)                         \
+	X(id##_SUPERVISOR, type, family, "process=\"telephone\"", help) \
+	X(id##_WORKER, type, family, "process=\"worker\"", help)        \
+	X(id##_LOOKUP, type, family, "process=\"lookup\"", help)        \
+	X(id##_TOKEND, type, family, "process=\"tokend\"", help)
+
 /* X(id, type, family, labels, help): rows of one family stand together and
  * repeat its type and help. */
 #define METRICS_TABLE(X)                                                       \
@@ -87,6 +94,13 @@ enum metrics_type {
 	    "outcome=\"failed\"", "Token refreshes, by outcome")               \
 	X(TOKEN_EXPIRY, GAUGE, "telephone_token_expiry_timestamp_seconds", "", \
 	    "When the current token expires, 0 without one")                   \
+	METRICS_WALL(X, SECCOMP, GAUGE, "telephone_sandbox_seccomp",           \
+	    "Whether a seccomp filter stands, by process")                     \
+	METRICS_WALL(X, LANDLOCK, GAUGE, "telephone_sandbox_landlock_abi",     \
+	    "ABI of the Landlock rules that stand, 0: none")                   \
+	METRICS_WALL(X, VIOLATIONS, COUNTER,                                   \
+	    "telephone_sandbox_violations_total",                              \
+	    "System calls that a process had no right to")                     \
 	X(START_TIME, GAUGE, "telephone_start_time_seconds", "",               \
 	    "When this worker started")
 
@@ -108,6 +122,10 @@ int64_t metrics_get(const struct metrics *, enum metrics_id);
 /* The sum of the rows from first to last. */
 int64_t metrics_sum(
     const struct metrics *, enum metrics_id first, enum metrics_id last);
+
+struct proto_sandbox;
+/* Sets the rows of one process's walls. */
+void metrics_set_walls(struct metrics *, const struct proto_sandbox *);
 
 /* Appends all rows and telephone_build_info; 0, or -1 when out does not take
  * it. */

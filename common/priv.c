@@ -7,7 +7,10 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+
+#include <linux/capability.h>
 
 #include "log.h"
 #include "priv.h"
@@ -87,6 +90,57 @@ priv_drop(const struct priv_user *user)
 		fatal("cannot become user %s", user->name);
 	verify(user);
 	set_dumpable(); /* a change of user resets it */
+}
+
+/* --- capabilities --------------------------------------------------------- */
+
+static uint64_t
+set_of(const int *capabilities, size_t count)
+{
+	uint64_t set = 0;
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		set |= 1ULL << capabilities[i];
+	return set;
+}
+
+static void
+bound(uint64_t keep)
+{
+	int cap;
+
+	for (cap = 0; cap < 64; cap++) {
+		if ((keep & 1ULL << cap) != 0 ||
+		    prctl(PR_CAPBSET_READ, cap) != 1)
+			continue; /* kept, gone, or unknown to this kernel */
+		if (prctl(PR_CAPBSET_DROP, cap) == -1 && errno != EPERM)
+			fatal("capability %d cannot be given up", cap);
+	}
+	/* EPERM: without SETPCAP. What is not permitted now stays so for us;
+	 * a container that gave us no SETPCAP has bounded us itself. */
+}
+
+void
+priv_keep(const int *capabilities, size_t count)
+{
+	uint64_t keep = set_of(capabilities, count);
+	struct __user_cap_header_struct header = {
+	    .version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+	size_t i;
+
+	bound(keep);
+	if (syscall(SYS_capget, &header, data) == -1)
+		fatal("the capabilities cannot be read");
+	for (i = 0; i < UTIL_COUNT(data); i++) {
+		data[i].permitted &= (uint32_t)(keep >> 32 * i);
+		data[i].effective = data[i].permitted;
+		data[i].inheritable = 0;
+	}
+	if (syscall(SYS_capset, &header, data) == -1)
+		fatal("capabilities cannot be given up");
+	(void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
 }
 
 void

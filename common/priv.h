@@ -6,6 +6,7 @@
 #define COMMON_PRIV_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <sys/types.h>
 
 struct priv_user {
@@ -27,10 +28,15 @@ bool priv_is_root(void);
 void priv_drop(const struct priv_user *);
 
 /*
- * What every child does at birth, root or not: no_new_privs, not dumpable,
+ * What every process does at birth, root or not: no_new_privs, not dumpable,
  * no core file, SIGPIPE ignored. Fatal where DESIGN demands it.
  */
 void priv_harden(void);
+
+/* Keeps of the capabilities that this process has only these, and takes all
+ * others from its bounding set, so that its children cannot get them either.
+ * Fatal on any failure. */
+void priv_keep(const int *capabilities, size_t count);
 
 /* Asks the kernel for SIGKILL when the parent dies; must follow every change
  * of user, which clears it. Leaves at once when the parent is already gone

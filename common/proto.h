@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "ipc.h"
+#include "sandbox.h"
 
 enum proto_role {
 	PROTO_SUPERVISOR,
@@ -51,7 +52,8 @@ enum proto_type {
 	PROTO_REFRESH_DUE,  /* tokend → worker: ask Plugboard for a new one */
 	PROTO_TOKEN_PUT,    /* worker → tokend: what Plugboard answered */
 	PROTO_TOKEN_RESULT, /* tokend → worker: kept it, or not */
-	PROTO_RELOAD,	    /* ctl → supervisor */
+	PROTO_SANDBOX, /* child → supervisor → worker, ctl: how walls stand */
+	PROTO_RELOAD,	 /* ctl → supervisor */
 	PROTO_RECONNECT, /* ctl → supervisor → worker: the network changed */
 	PROTO_VERSION,	 /* ctl → supervisor */
 	PROTO_TEXT,	 /* supervisor → ctl: one line for the operator */
@@ -242,6 +244,16 @@ struct proto_tokend_status {
 int proto_put_tokend_status(uint8_t *space, const struct proto_tokend_status *);
 int
 proto_get_tokend_status(const struct ipc_frame *, struct proto_tokend_status *);
+
+/* How the walls of one process stand. A child says what has come since it
+ * said so last; the supervisor says how many there were in all. */
+struct proto_sandbox {
+	enum sandbox_process process;
+	struct sandbox_level level;
+	uint32_t violations;
+};
+int proto_put_sandbox(uint8_t *space, const struct proto_sandbox *);
+int proto_get_sandbox(const struct ipc_frame *, struct proto_sandbox *);
 
 struct proto_supervisor_status {
 	int64_t uptime_ms;

@@ -342,3 +342,25 @@ proto_get_supervisor_status(
 	unpack_str(&u, s->config, sizeof(s->config));
 	return done(&u);
 }
+
+int
+proto_put_sandbox(uint8_t *space, const struct proto_sandbox *s)
+{
+	struct pack p = begin(space);
+
+	put_enum(&p, s->process, SANDBOX_PROCESSES);
+	pack_u32(&p, sandbox_pack(&s->level));
+	pack_u32(&p, s->violations);
+	return end(&p);
+}
+
+int
+proto_get_sandbox(const struct ipc_frame *frame, struct proto_sandbox *s)
+{
+	struct unpack u = open_frame(frame);
+
+	s->process = get_enum(&u, SANDBOX_PROCESSES);
+	sandbox_unpack(&s->level, unpack_u32(&u));
+	s->violations = unpack_u32(&u);
+	return done(&u);
+}

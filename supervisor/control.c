@@ -125,6 +125,7 @@ on_status(struct client *c)
 	if (c->wants_worker || c->wants_tokend)
 		return; /* asked twice: one answer */
 	send_own_status(c);
+	walls_tell(&s->walls, c->peer);
 	c->wants_worker = service_ask_status(s, s->worker);
 	c->wants_tokend = service_ask_status(s, s->tokend);
 	set_timer(c, STATUS_S);

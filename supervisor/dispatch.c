@@ -125,6 +125,7 @@ on_ready(struct service *s, struct child *c, struct ipc_frame *frame)
 	(void)frame;
 	child_set_running(c);
 	log_debug("%s is ready", proto_role_name(child_role(c)));
+	service_tell_walls(s);
 	if (s->ready || s->tokend == NULL || s->worker == NULL ||
 	    !child_is_running(s->tokend) || !child_is_running(s->worker))
 		return;
@@ -132,6 +133,15 @@ on_ready(struct service *s, struct child *c, struct ipc_frame *frame)
 	notify_send("READY=1");
 	log_info("ready: worker pid %d, tokend pid %d", child_pid(s->worker),
 	    child_pid(s->tokend));
+}
+
+static void
+on_sandbox(struct service *s, struct child *c, struct ipc_frame *frame)
+{
+	if (walls_take(&s->walls, child_role(c), frame) == -1)
+		child_kill(c, "its SANDBOX is malformed");
+	else
+		service_tell_walls(s);
 }
 
 static void
@@ -156,6 +166,7 @@ static const struct {
 } table[] = {
     {PROTO_CONF_ACK, on_conf_ack},
     {PROTO_READY, on_ready},
+    {PROTO_SANDBOX, on_sandbox},
     {PROTO_JOINED, on_joined},
     {PROTO_WORKER_STATUS, on_status},
     {PROTO_TOKEND_STATUS, on_status},

@@ -162,7 +162,8 @@ run_service(struct service *s)
 		return code;
 	s->control = control_create(s, control.fd);
 	watch_signals(&signals, s);
-	sandbox_enter();
+	sandbox_enter(&s->conf);
+	walls_own(&s->walls);
 	log_info("telephone %s, control socket %s", version, path);
 	(void)service_start(s);
 	if (event_base_dispatch(s->base) == -1)
@@ -241,6 +242,7 @@ main(int argc, char **argv)
 
 	check_stdio();
 	log_init("telephone", LOG_LEVEL_INFO, LOG_FORMAT_TEXT);
+	priv_harden();
 	action = options_parse(&options, argc, argv);
 	switch (action) {
 	case OPTIONS_USAGE:

@@ -225,6 +225,17 @@ service_stop(struct service *s, int code)
 	continue_stop(s);
 }
 
+void
+service_tell_walls(struct service *s)
+{
+	struct child *workers[] = {s->worker, s->fresh};
+	size_t i;
+
+	for (i = 0; i < UTIL_COUNT(workers); i++)
+		if (workers[i] != NULL && child_is_running(workers[i]))
+			walls_tell(&s->walls, child_peer(workers[i]));
+}
+
 /* --- a child has ended ---------------------------------------------------- */
 
 static struct child **
@@ -283,6 +294,8 @@ on_child_end(struct service *s, struct child **slot, int status)
 		    proto_role_name(role), child_pid(c),
 		    child_status_text(status, text, sizeof(text)),
 		    age_ms / 1000);
+	if (walls_on_end(&s->walls, role, status))
+		service_tell_walls(s);
 	child_free(c);
 	if (s->stopping)
 		continue_stop(s);
@@ -384,6 +397,7 @@ service_create(struct event_base *base, struct config *config,
 	s->conf = *conf;
 	s->secrets = *secrets;
 	s->listener = -1;
+	walls_init(&s->walls);
 	s->root = priv_is_root();
 	s->generation = 1;
 	s->started_ms = util_mono_ms();

@@ -14,6 +14,7 @@
 #include "child.h"
 #include "conf.h"
 #include "config.h"
+#include "walls.h"
 
 struct control;
 struct event;
@@ -47,7 +48,8 @@ struct service {
 	struct event *child_signal;
 	struct reload *reload;	 /* under way, or NULL */
 	struct control *control; /* NULL before it is open */
-	bool ready;		 /* both children have been READY */
+	struct walls walls;
+	bool ready; /* both children have been READY */
 	bool stopping;
 	int exit_code;
 };
@@ -82,6 +84,9 @@ bool service_ask_status(struct service *, struct child *);
 /* The network has changed: the worker tries again at once where it waits, and
  * proves the connections that it has. False: no worker can hear it now. */
 bool service_reconnect(struct service *);
+
+/* Tells the workers how the walls stand, for their metrics. */
+void service_tell_walls(struct service *);
 
 /* A fresh socket pair between tokend and this worker, if both can take it. */
 void service_link(struct service *, struct child *worker);

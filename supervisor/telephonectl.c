@@ -133,6 +133,18 @@ receive(struct talk *t, struct ipc_frame *frame)
 	return 0;
 }
 
+static int
+take_walls(struct status *s, const struct ipc_frame *frame)
+{
+	struct proto_sandbox walls;
+
+	if (proto_get_sandbox(frame, &walls) == -1)
+		return -1;
+	s->walls[walls.process] = walls;
+	s->has_walls[walls.process] = true;
+	return 0;
+}
+
 /* One answer: 0, or -1 when it cannot be read. */
 static int
 take(struct talk *t, const struct ipc_frame *frame)
@@ -148,6 +160,8 @@ take(struct talk *t, const struct ipc_frame *frame)
 		return 0;
 	case PROTO_SUPERVISOR_STATUS:
 		return proto_get_supervisor_status(frame, &s->supervisor);
+	case PROTO_SANDBOX:
+		return take_walls(s, frame);
 	case PROTO_WORKER_STATUS:
 		s->has_worker = true;
 		return proto_get_worker_status(frame, &s->worker);

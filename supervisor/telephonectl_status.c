@@ -90,6 +90,26 @@ print_token(const struct proto_tokend_status *t)
 	    t->refreshes, t->refresh_failures, t->rows);
 }
 
+/* What all have in common in one line, then who has what. */
+static void
+print_walls(const struct status *s)
+{
+	char space[SANDBOX_TEXT_MAX];
+	uint64_t violations = 0;
+	int i;
+
+	for (i = 0; i < SANDBOX_PROCESSES; i++)
+		violations += s->walls[i].violations;
+	(void)printf("sandbox      %s, %" PRIu64 " violations\n",
+	    sandbox_mode_name(s->walls[SANDBOX_SUPERVISOR].level.mode),
+	    violations);
+	for (i = 0; i < SANDBOX_PROCESSES; i++)
+		if (s->has_walls[i])
+			(void)printf("  %-11s%s\n",
+			    sandbox_process_name((enum sandbox_process)i),
+			    sandbox_text(&s->walls[i].level, space));
+}
+
 void
 status_print(const struct status *s)
 {
@@ -117,6 +137,7 @@ status_print(const struct status *s)
 	    p->config[0] != '\0' ? p->config : "environment only",
 	    p->generation,
 	    p->root ? "a user for each process" : "one user for all");
+	print_walls(s);
 }
 
 /* --- for programs --------------------------------------------------------- */
@@ -197,6 +218,34 @@ json_token(const struct proto_tokend_status *t)
 	(void)putchar('}');
 }
 
+static void
+json_walls(const struct status *s)
+{
+	const struct proto_sandbox *w;
+	bool whole = true;
+	int i;
+
+	(void)printf(",\"sandbox\":{\"mode\":\"%s\"",
+	    sandbox_mode_name(s->walls[SANDBOX_SUPERVISOR].level.mode));
+	for (i = 0; i < SANDBOX_PROCESSES; i++) {
+		w = &s->walls[i];
+		whole = whole && s->has_walls[i] && sandbox_is_whole(&w->level);
+		if (!s->has_walls[i])
+			continue;
+		(void)printf(",\"%s\":{\"seccomp\":%s",
+		    sandbox_process_name((enum sandbox_process)i),
+		    w->level.seccomp ? "true" : "false");
+		json_int("landlock_abi", w->level.landlock);
+		json_bool("connects", w->level.connects);
+		json_bool("signals", w->level.signals);
+		json_bool("chroot", w->level.chroot);
+		json_int("violations", w->violations);
+		(void)putchar('}');
+	}
+	json_bool("whole", whole);
+	(void)putchar('}');
+}
+
 void
 status_print_json(const struct status *s)
 {
@@ -214,6 +263,7 @@ status_print_json(const struct status *s)
 	json_int("generation", p->generation);
 	json_bool("separate_users", p->root);
 	json_text("config", p->config);
+	json_walls(s);
 	if (s->has_worker)
 		json_worker(&s->worker);
 	if (s->has_tokend)

@@ -11,7 +11,9 @@ struct status {
 	struct proto_supervisor_status supervisor;
 	struct proto_worker_status worker;
 	struct proto_tokend_status tokend;
+	struct proto_sandbox walls[SANDBOX_PROCESSES];
 	bool has_worker, has_tokend; /* it answered */
+	bool has_walls[SANDBOX_PROCESSES];
 };
 
 /* To stdout. */

@@ -20,6 +20,7 @@
 #include "priv.h"
 #include "refresh.h"
 #include "sandbox.h"
+#include "sandbox_report.h"
 #include "util.h"
 
 #define WORKERS_MAX 8
@@ -361,7 +362,8 @@ be_born(struct dispatch *d)
 	}
 	keeper_save(&d->keeper);
 	log_choice(d);
-	sandbox_enter();
+	sandbox_enter(&d->conf);
+	sandbox_report(d->supervisor, SANDBOX_TOKEND);
 	peer_send_empty(d->supervisor, PROTO_READY, 0);
 	peer_set_state(d->supervisor, PROTO_RUNNING);
 	refresh_plan(d->refresh);
@@ -460,6 +462,7 @@ on_status(struct dispatch *d, struct ipc_frame *frame)
 	struct token *best;
 	int64_t rows = store_count(d->keeper.store);
 
+	sandbox_report(d->supervisor, SANDBOX_TOKEND);
 	memset(&s, 0, sizeof(s));
 	best = keeper_best(&d->keeper, &s.state);
 	if (best != NULL) {

@@ -1,10 +1,137 @@
 /* SPDX-License-Identifier: MIT */
-/* See sandbox.h. */
-#include "log.h"
+/*
+ * tokend's rights, from when the store is open: the loop, its packets, SQLite
+ * in the store's directory, and nothing that reaches anybody. It can make no
+ * socket, so it speaks to those alone whose descriptors it was given.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
+#include "conf.h"
 #include "sandbox.h"
+#include "util.h"
+
+static const struct sandbox_call calls[] = {
+    /* the loop and its packets */
+    SANDBOX_OK(epoll_wait),
+    SANDBOX_OK(epoll_pwait),
+    SANDBOX_OK(epoll_ctl),
+    SANDBOX_OK(recvmsg),
+    SANDBOX_OK(sendmsg),
+    SANDBOX_OK(clock_gettime),
+    SANDBOX_OK(read),
+    SANDBOX_OK(write),
+    SANDBOX_OK(close),
+    SANDBOX_OK(fcntl),
+    SANDBOX_OK(getpid),
+    SANDBOX_OK(gettid),
+    SANDBOX_OK(getppid),
+    SANDBOX_OK(getuid),
+    SANDBOX_OK(geteuid),
+    SANDBOX_OK(getgid),
+    SANDBOX_OK(getegid),
+    SANDBOX_OK(getrandom),
+    SANDBOX_OK(gettimeofday),
+    SANDBOX_OK(clock_nanosleep), /* a store that is locked */
+    SANDBOX_OK(nanosleep),
+    SANDBOX_OK(restart_syscall),
+    SANDBOX_OK(futex),
+    SANDBOX_OK(sched_yield),
+    /* the store: Landlock says which files */
+    SANDBOX_OK(openat),
+    SANDBOX_OK(newfstatat),
+#ifdef SYS_open
+    SANDBOX_OK(open),
+    SANDBOX_OK(stat),
+    SANDBOX_OK(lstat),
+    SANDBOX_OK(access),
+    SANDBOX_OK(unlink),
+    SANDBOX_OK(readlink),
+#endif
+    SANDBOX_OK(fstat),
+    SANDBOX_OK(faccessat),
+#ifdef SYS_faccessat2
+    SANDBOX_OK(faccessat2),
+#endif
+    SANDBOX_OK(unlinkat),
+    SANDBOX_OK(readlinkat),
+    SANDBOX_OK(getcwd),
+    SANDBOX_OK(lseek),
+    SANDBOX_OK(pread64),
+    SANDBOX_OK(pwrite64),
+    SANDBOX_OK(preadv),
+    SANDBOX_OK(fsync),
+    SANDBOX_OK(fdatasync),
+    SANDBOX_OK(ftruncate),
+    SANDBOX_OK(fallocate),
+    SANDBOX_OK(fchmod),
+    SANDBOX_OK(flock),
+    SANDBOX_OK(umask),
+    SANDBOX_OK(fstatfs),
+    SANDBOX_OK(statfs),
+    /* memory: none that can be executed */
+    SANDBOX_OK(brk),
+    SANDBOX_OK(munmap),
+    SANDBOX_OK(mremap),
+    SANDBOX_OK(madvise),
+    SANDBOX_IF_BITS(mmap, 2, PROT_EXEC, 0),
+    SANDBOX_IF_BITS(mprotect, 2, PROT_EXEC, 0),
+    SANDBOX_OK(mlock),
+    SANDBOX_OK(mlock2),
+    SANDBOX_OK(munlock),
+#ifdef SYS_memfd_secret
+    SANDBOX_OK(memfd_secret),
+#else
+    {.nr = 447, .action = SANDBOX_ALLOW}, /* memfd_secret */
+#endif
+    /* signals, and the end */
+    SANDBOX_KILL_IF(rt_sigaction, 0, SIGSYS),
+    SANDBOX_OK(rt_sigaction),
+    SANDBOX_OK(rt_sigprocmask),
+    SANDBOX_OK(rt_sigreturn),
+    SANDBOX_OK(sigaltstack),
+    SANDBOX_SELF(tgkill, 0),
+    SANDBOX_OK(exit),
+    SANDBOX_OK(exit_group),
+};
+
+#define FILES_MAX 64
+#define STORE_MAX (256ULL << 20)
+#define MEMORY_MAX (256ULL << 20)
 
 void
-sandbox_enter(void)
+sandbox_enter(const struct conf *conf)
 {
-	log_debug("sandbox: no seccomp, no landlock in this version");
+	static const struct sandbox_limits limits = {
+	    .files = FILES_MAX,
+	    .processes_plus_one = 1,
+	    .file_bytes = STORE_MAX,
+	    .memory_bytes = MEMORY_MAX,
+	};
+	struct sandbox_policy policy = {
+	    .process = SANDBOX_TOKEND,
+	    .mode = (enum sandbox_mode)conf_num(conf, CONF_SANDBOX),
+	    .otherwise = SANDBOX_VIOLATION,
+	    .calls = calls,
+	    .call_count = UTIL_COUNT(calls),
+	    .landlock = true,
+	    .path_count = 1,
+	};
+	struct sandbox_path store;
+	char path[PATH_MAX];
+
+	(void)util_strlcpy(
+	    path, conf_text(conf, CONF_TOKEN_DB_PATH), sizeof(path));
+	store.path = dirname(path);
+	store.rights = SANDBOX_READ | SANDBOX_LIST | SANDBOX_WRITE;
+	policy.paths = &store;
+	if (policy.mode != SANDBOX_OFF)
+		sandbox_limit(&limits);
+	sandbox_apply(&policy, false);
 }

@@ -52,12 +52,19 @@ static const char *const indexes[] = {
 
 /* --- faults --------------------------------------------------------------- */
 
+/* Asked once, by store_open: later the sandbox allows no look-up of users. */
 static const char *
 user_name(void)
 {
-	struct passwd *pw = getpwuid(geteuid());
+	static char name[64];
+	struct passwd *pw;
 
-	return pw == NULL ? "this user" : pw->pw_name;
+	if (name[0] == '\0') {
+		pw = getpwuid(geteuid());
+		(void)util_strlcpy(
+		    name, pw == NULL ? "this user" : pw->pw_name, sizeof(name));
+	}
+	return name;
 }
 
 /* The directory of the store, in space. */
@@ -258,6 +265,7 @@ store_open(struct store **out, const struct store_params *params)
 		fatalx("out of memory");
 	st->params = *params;
 	st->lock = -1;
+	(void)user_name();
 	/* SQLITE_OPEN_NOFOLLOW refuses links anywhere in the path: only the
 	 * last part is ours to judge. */
 	(void)util_strlcpy(st->path, params->path, sizeof(st->path));

@@ -31,6 +31,7 @@
 #include "tunnels.h"
 #include "url.h"
 #include "util.h"
+#include "walls.h"
 #include "wsproxy.h"
 
 struct dispatch {
@@ -41,6 +42,7 @@ struct dispatch {
 	struct metrics metrics;
 	int listener;
 	pid_t parent;
+	bool was_root;
 	struct resolve *resolve;
 	struct backend *backend;
 	struct proxy *proxy;
@@ -232,7 +234,10 @@ on_stop(struct dispatch *d, struct ipc_frame *frame)
 static void
 on_helper_lost(void *arg)
 {
-	(void)arg;
+	struct dispatch *d = arg;
+
+	walls_report(d->supervisor); /* that may have been its end */
+	peer_flush(d->supervisor);
 	log_exit(EX_SOFTWARE, "the look-up helper died");
 }
 
@@ -286,7 +291,8 @@ drop(struct dispatch *d)
 	struct priv_user user;
 	const char *name = conf_text(&d->conf, CONF_WORKER_USER);
 
-	if (priv_is_root()) {
+	d->was_root = priv_is_root();
+	if (d->was_root) {
 		if (priv_lookup(&user, name) == -1)
 			log_exit(EX_CONFIG, "there is no user %s", name);
 		priv_drop(&user);
@@ -297,8 +303,15 @@ drop(struct dispatch *d)
 static void
 make_resolve(struct dispatch *d)
 {
-	int fd = lookup_fork(d->params.argv0);
+	struct lookup_params params = {
+	    .argv0 = d->params.argv0,
+	    .mode = (enum sandbox_mode)conf_num(&d->conf, CONF_SANDBOX),
+	    .own_user = d->was_root,
+	};
+	int fd;
 
+	(void)sandbox_shared(SANDBOX_LOOKUP, NULL); /* from here on */
+	fd = lookup_fork(&params);
 	if (fd == -1)
 		fatal("the look-up helper cannot be started");
 	d->resolve =
@@ -439,7 +452,8 @@ on_conf_end(struct dispatch *d, struct ipc_frame *frame)
 	    d->tunnels == NULL || d->drain == NULL)
 		fatalx("out of memory");
 	make_health(d);
-	sandbox_enter();
+	sandbox_enter(&d->conf);
+	walls_report(d->supervisor);
 	peer_send_empty(d->supervisor, PROTO_READY, 0);
 	peer_set_state(d->supervisor, PROTO_RUNNING);
 	tunnels_start(d->tunnels);
@@ -473,6 +487,7 @@ on_status(struct dispatch *d, struct ipc_frame *frame)
 	uint8_t space[IPC_PAYLOAD_MAX];
 	const char *why;
 
+	walls_report(d->supervisor);
 	memset(&s, 0, sizeof(s));
 	tunnels_status(d->tunnels, &s);
 	s.ready = is_ready(&why, d);
@@ -482,6 +497,12 @@ on_status(struct dispatch *d, struct ipc_frame *frame)
 	s.in_flight = proxy_in_flight(d->proxy);
 	peer_send_put(d->supervisor, PROTO_WORKER_STATUS, frame->id, space,
 	    proto_put_worker_status(space, &s));
+}
+
+static void
+on_walls(struct dispatch *d, struct ipc_frame *frame)
+{
+	walls_take(frame, &d->metrics);
 }
 
 static const struct {
@@ -495,6 +516,7 @@ static const struct {
     {PROTO_LOG_LEVEL, on_log_level},
     {PROTO_RECONNECT, on_reconnect},
     {PROTO_STATUS, on_status},
+    {PROTO_SANDBOX, on_walls},
 };
 
 static void

@@ -130,8 +130,10 @@ serve(int fd)
 }
 
 static void
-be_helper(int fd, char *argv0, pid_t parent)
+be_helper(int fd, const struct lookup_params *params, pid_t parent)
 {
+	char *argv0 = params->argv0;
+
 	if (argv0 != NULL && strlen(argv0) >= strlen(LOOKUP_TITLE))
 		memcpy(argv0, LOOKUP_TITLE, strlen(LOOKUP_TITLE));
 	(void)prctl(PR_SET_NAME, "lookup");
@@ -141,23 +143,27 @@ be_helper(int fd, char *argv0, pid_t parent)
 	    close_range(LOOKUP_FD + 1, ~0U, 0) == -1)
 		_exit(1);
 	priv_die_with_parent(parent);
+	sandbox_enter_lookup(params->mode, params->own_user);
+	(void)send(LOOKUP_FD, "", 1, MSG_NOSIGNAL);
 	serve(LOOKUP_FD);
 	_exit(0);
 }
 
 int
-lookup_fork(char *argv0)
+lookup_fork(const struct lookup_params *params)
 {
 	pid_t parent = getpid(), pid;
+	char ready;
 	int sv[2];
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv) == -1)
 		return -1;
 	pid = fork();
 	if (pid == 0)
-		be_helper(sv[1], argv0, parent);
+		be_helper(sv[1], params, parent);
 	(void)close(sv[1]);
-	if (pid == -1) {
+	/* Its walls stand before anybody here says READY. */
+	if (pid == -1 || recv(sv[0], &ready, 1, 0) != 1) {
 		(void)close(sv[0]);
 		return -1;
 	}

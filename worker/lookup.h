@@ -9,7 +9,10 @@
 #ifndef WORKER_LOOKUP_H
 #define WORKER_LOOKUP_H
 
+#include <stdbool.h>
 #include <stdint.h>
+
+#include "sandbox.h"
 
 #define LOOKUP_HOST_MAX 256
 #define LOOKUP_ADDRS_MAX 16
@@ -33,11 +36,19 @@ struct lookup_answer {
 	char addr[LOOKUP_ADDRS_MAX][LOOKUP_ADDR_MAX]; /* numeric, in order */
 };
 
-/*
- * Forks the helper and returns the worker's end of its socket (non-blocking,
- * close-on-exec), or -1 with errno. argv0, when not NULL, is this process's
- * argv[0], where the helper writes its own name for ps(1).
- */
-int lookup_fork(char *argv0);
+struct lookup_params {
+	/* This process's argv[0], where the helper writes its own name for
+	 * ps(1), or NULL. */
+	char *argv0;
+	enum sandbox_mode mode;
+	bool own_user; /* the worker's user is nobody else's */
+};
+
+/* Forks the helper and returns the worker's end of its socket (non-blocking,
+ * close-on-exec), or -1 with errno. */
+int lookup_fork(const struct lookup_params *);
+
+/* The helper's walls; worker/sandbox.c. */
+void sandbox_enter_lookup(enum sandbox_mode, bool own_user);
 
 #endif

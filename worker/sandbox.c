@@ -1,10 +1,335 @@
 /* SPDX-License-Identifier: MIT */
-/* See sandbox.h. */
-#include "log.h"
+/*
+ * The rights of the worker, which reads what outsiders wrote, from when
+ * everything is open and warm; and of its look-up helper, which reads what
+ * name servers wrote. Neither executes anything, sees another process, or
+ * opens a file by a path (the helper: those of the resolver). A new feature
+ * that needs a call adds a row, and says why.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+
+#include <linux/sockios.h>
+
+#include "conf.h"
+#include "lookup.h"
 #include "sandbox.h"
+#include "url.h"
+#include "util.h"
+
+#define NAMESPACES 0x7e020000u /* CLONE_NEW* */
+
+/* --- the worker ----------------------------------------------------------- */
+
+static const struct sandbox_call worker_calls[] = {
+    /* bytes */
+    SANDBOX_OK(read),
+    SANDBOX_OK(write),
+    SANDBOX_OK(readv),
+    SANDBOX_OK(writev),
+    SANDBOX_OK(recvfrom),
+    SANDBOX_OK(sendto),
+    SANDBOX_OK(recvmsg),
+    SANDBOX_OK(sendmsg),
+    SANDBOX_OK(close),
+    /* the loop */
+    SANDBOX_OK(epoll_wait),
+    SANDBOX_OK(epoll_pwait),
+    SANDBOX_OK(epoll_ctl),
+    SANDBOX_OK(ppoll),
+#ifdef SYS_poll
+    SANDBOX_OK(poll),
+#endif
+    SANDBOX_OK(clock_gettime),
+    SANDBOX_OK(gettimeofday),
+    SANDBOX_OK(timerfd_settime),
+    SANDBOX_OK(futex),
+    SANDBOX_OK(sched_yield),
+    SANDBOX_OK(restart_syscall),
+    /* sockets: to dial, and those that the health listener accepts */
+    SANDBOX_IF(socket, 0, AF_INET),
+    SANDBOX_IF(socket, 0, AF_INET6),
+    SANDBOX_IF(socket, 0, AF_UNIX),
+    /* asked by getaddrinfo(3) even for a numeric address, to no harm */
+    {.nr = SYS_socket,
+	.action = SANDBOX_ERRNO,
+	.error = EAFNOSUPPORT,
+	.if_arg = true,
+	.arg = 0,
+	.mask = ~0u,
+	.value = AF_NETLINK},
+    SANDBOX_OK(connect),
+    SANDBOX_OK(accept4),
+    SANDBOX_OK(shutdown),
+    SANDBOX_OK(getsockopt),
+    SANDBOX_OK(setsockopt),
+    SANDBOX_OK(getsockname),
+    SANDBOX_OK(getpeername),
+    SANDBOX_OK(fcntl),
+    SANDBOX_IF(ioctl, 1, FIONBIO),
+    SANDBOX_IF(ioctl, 1, FIONREAD),
+    SANDBOX_IF(ioctl, 1, SIOCOUTQ), /* what Plugboard has yet to take */
+    SANDBOX_OK(pipe2),
+    SANDBOX_OK(eventfd2),
+    SANDBOX_OK(socketpair),
+    /* what is open already, and no path */
+    SANDBOX_OK(lseek),
+    SANDBOX_OK(fstat),
+    SANDBOX_IF(newfstatat, 3, AT_EMPTY_PATH),
+    /* memory: none that can be executed */
+    SANDBOX_OK(brk),
+    SANDBOX_OK(munmap),
+    SANDBOX_OK(mremap),
+    SANDBOX_OK(madvise),
+    SANDBOX_IF_BITS(mmap, 2, PROT_EXEC, 0),
+    SANDBOX_IF_BITS(mprotect, 2, PROT_EXEC, 0),
+    /* itself */
+    SANDBOX_OK(getpid),
+    SANDBOX_OK(gettid),
+    SANDBOX_OK(getppid),
+    SANDBOX_OK(getuid),
+    SANDBOX_OK(geteuid),
+    SANDBOX_OK(getgid),
+    SANDBOX_OK(getegid),
+    SANDBOX_OK(getrandom),
+    SANDBOX_OK(getrusage),
+    SANDBOX_OK(uname),
+    SANDBOX_OK(sysinfo),
+    SANDBOX_OK(wait4), /* how the look-up helper ended */
+    /* signals, and the end */
+    SANDBOX_KILL_IF(rt_sigaction, 0, SIGSYS),
+    SANDBOX_OK(rt_sigaction),
+    SANDBOX_OK(rt_sigprocmask),
+    SANDBOX_OK(rt_sigreturn),
+    SANDBOX_OK(sigaltstack),
+    SANDBOX_SELF(tgkill, 0),
+    SANDBOX_OK(exit),
+    SANDBOX_OK(exit_group),
+};
+
+static void
+add_port(struct sandbox_policy *policy, uint16_t port)
+{
+	if (port != 0 && policy->port_count < SANDBOX_PORTS_MAX)
+		policy->ports[policy->port_count++] = port;
+}
+
+/* Where it dials, and nowhere else. */
+static void
+add_ports(struct sandbox_policy *policy, const struct conf *conf)
+{
+	struct url url;
+
+	if (url_parse(&url, conf_text(conf, CONF_PLUGBOARD_URL)) == NULL)
+		add_port(policy, url.port);
+	add_port(policy, (uint16_t)conf_num(conf, CONF_BACKEND_PORT));
+}
 
 void
-sandbox_enter(void)
+sandbox_enter(const struct conf *conf)
 {
-	log_debug("sandbox: no seccomp, no landlock in this version");
+	struct sandbox_limits limits = {.processes_plus_one = 1};
+	struct sandbox_policy policy = {
+	    .process = SANDBOX_WORKER,
+	    .mode = (enum sandbox_mode)conf_num(conf, CONF_SANDBOX),
+	    .otherwise = SANDBOX_VIOLATION,
+	    .calls = worker_calls,
+	    .call_count = UTIL_COUNT(worker_calls),
+	    .landlock = true,
+	};
+
+	/* What is written to a file is one answer at a time. */
+	limits.file_bytes =
+	    (uint64_t)conf_num(conf, CONF_MAX_RESPONSE_SIZE) + (1u << 20);
+	add_ports(&policy, conf);
+	if (policy.mode != SANDBOX_OFF)
+		sandbox_limit(&limits);
+	sandbox_apply(&policy, false);
+}
+
+/* --- the look-up helper --------------------------------------------------- */
+
+/* getaddrinfo(3) with whatever modules nsswitch.conf(5) names: wide, but no
+ * execution, no listening, no namespace, no other process. */
+static const struct sandbox_call lookup_calls[] = {
+    SANDBOX_OK(read),
+    SANDBOX_OK(write),
+    SANDBOX_OK(readv),
+    SANDBOX_OK(writev),
+    SANDBOX_OK(pread64),
+    SANDBOX_OK(recvfrom),
+    SANDBOX_OK(sendto),
+    SANDBOX_OK(recvmsg),
+    SANDBOX_OK(sendmsg),
+    SANDBOX_OK(recvmmsg),
+    SANDBOX_OK(sendmmsg),
+    SANDBOX_OK(close),
+    SANDBOX_OK(ppoll),
+    SANDBOX_OK(pselect6),
+    SANDBOX_OK(epoll_pwait),
+    SANDBOX_OK(epoll_ctl),
+    SANDBOX_OK(epoll_create1),
+    SANDBOX_OK(eventfd2),
+    SANDBOX_OK(timerfd_create),
+    SANDBOX_OK(timerfd_settime),
+    SANDBOX_OK(signalfd4),
+    SANDBOX_OK(pipe2),
+#ifdef SYS_poll
+    SANDBOX_OK(poll),
+    SANDBOX_OK(select),
+    SANDBOX_OK(epoll_wait),
+    SANDBOX_OK(alarm),
+    SANDBOX_OK(open),
+    SANDBOX_OK(stat),
+    SANDBOX_OK(lstat),
+    SANDBOX_OK(access),
+    SANDBOX_OK(readlink),
+    SANDBOX_OK(dup2),
+    SANDBOX_OK(time),
+#endif
+    SANDBOX_OK(setitimer), /* alarm(3) */
+    SANDBOX_OK(clock_gettime),
+    SANDBOX_OK(clock_getres),
+    SANDBOX_OK(clock_nanosleep),
+    SANDBOX_OK(nanosleep),
+    SANDBOX_OK(gettimeofday),
+    SANDBOX_OK(futex),
+    SANDBOX_OK(sched_yield),
+    SANDBOX_OK(sched_getaffinity),
+    SANDBOX_OK(restart_syscall),
+    /* sockets */
+    SANDBOX_IF(socket, 0, AF_INET),
+    SANDBOX_IF(socket, 0, AF_INET6),
+    SANDBOX_IF(socket, 0, AF_UNIX),
+    SANDBOX_IF(socket, 0, AF_NETLINK), /* which families this machine has */
+    SANDBOX_OK(socketpair),
+    SANDBOX_OK(connect),
+    SANDBOX_OK(bind),
+    SANDBOX_OK(shutdown),
+    SANDBOX_OK(getsockopt),
+    SANDBOX_OK(setsockopt),
+    SANDBOX_OK(getsockname),
+    SANDBOX_OK(getpeername),
+    SANDBOX_OK(fcntl),
+    SANDBOX_IF(ioctl, 1, FIONBIO),
+    SANDBOX_IF(ioctl, 1, FIONREAD),
+    SANDBOX_IF_BITS(ioctl, 1, 0xffffff00u, 0x8900), /* SIOCGIF… */
+    SANDBOX_OK(dup),
+    SANDBOX_OK(dup3),
+    /* files: Landlock says which */
+    SANDBOX_OK(openat),
+    SANDBOX_OK(fstat),
+    SANDBOX_OK(newfstatat),
+    SANDBOX_OK(statx),
+    SANDBOX_OK(faccessat),
+#ifdef SYS_faccessat2
+    SANDBOX_OK(faccessat2),
+#endif
+    SANDBOX_OK(readlinkat),
+    SANDBOX_OK(getdents64),
+    SANDBOX_OK(getcwd),
+    SANDBOX_OK(lseek),
+    SANDBOX_OK(statfs),
+    SANDBOX_OK(fstatfs),
+    /* memory: modules are loaded */
+    SANDBOX_OK(brk),
+    SANDBOX_OK(mmap),
+    SANDBOX_OK(munmap),
+    SANDBOX_OK(mprotect),
+    SANDBOX_OK(mremap),
+    SANDBOX_OK(madvise),
+    /* a fork for each question */
+    SANDBOX_IF_BITS(clone, 0, NAMESPACES, 0),
+#ifdef SYS_clone3
+    SANDBOX_FAIL(clone3, ENOSYS), /* its flags stand in memory */
+#endif
+    SANDBOX_OK(wait4),
+    SANDBOX_OK(set_robust_list),
+    SANDBOX_OK(set_tid_address),
+#ifdef SYS_rseq
+    SANDBOX_OK(rseq),
+#endif
+    SANDBOX_IF(prlimit64, 2, 0), /* asks, and sets nothing */
+    /* itself */
+    SANDBOX_OK(getpid),
+    SANDBOX_OK(gettid),
+    SANDBOX_OK(getppid),
+    SANDBOX_OK(getuid),
+    SANDBOX_OK(geteuid),
+    SANDBOX_OK(getgid),
+    SANDBOX_OK(getegid),
+    SANDBOX_OK(getresuid),
+    SANDBOX_OK(getresgid),
+    SANDBOX_OK(getrandom),
+    SANDBOX_OK(getrusage),
+    SANDBOX_OK(uname),
+    SANDBOX_OK(sysinfo),
+    /* signals, and the end */
+    SANDBOX_KILL_IF(rt_sigaction, 0, SIGSYS),
+    SANDBOX_OK(rt_sigaction),
+    SANDBOX_OK(rt_sigprocmask),
+    SANDBOX_OK(rt_sigreturn),
+    SANDBOX_OK(sigaltstack),
+    SANDBOX_SELF(tgkill, 0),
+    SANDBOX_OK(exit),
+    SANDBOX_OK(exit_group),
+};
+
+/* Directories where a file is replaced by renaming need be named as such: a
+ * rule on the file would be one on its first version. */
+static const struct sandbox_path lookup_paths[] = {
+    {"/etc", SANDBOX_READ},
+    {"/lib", SANDBOX_READ},
+    {"/lib64", SANDBOX_READ},
+    {"/usr/lib", SANDBOX_READ},
+    {"/usr/lib64", SANDBOX_READ},
+    {"/usr/local/lib", SANDBOX_READ},
+    {"/usr/etc", SANDBOX_READ},
+    {"/run/systemd/resolve", SANDBOX_READ},
+    {"/run/resolvconf", SANDBOX_READ},
+    {"/run/NetworkManager", SANDBOX_READ},
+    {"/run/connman", SANDBOX_READ},
+    {"/run/nscd", SANDBOX_READ},
+    {"/var/lib/sss/mc", SANDBOX_READ},
+    {"/proc/sys/kernel", SANDBOX_READ},
+    {"/sys/devices/system/cpu", SANDBOX_READ},
+};
+
+#define DNS_PORT 53
+#define LOOKUP_FILES_MAX 64
+#define LOOKUP_MEMORY_MAX (128ULL << 20)
+/* All that one user has: workers that serve, come and drain, with helpers. */
+#define LOOKUP_PROCESSES_MAX 512
+
+void
+sandbox_enter_lookup(enum sandbox_mode mode, bool own_user)
+{
+	struct sandbox_limits limits = {
+	    .files = LOOKUP_FILES_MAX,
+	    .processes_plus_one = own_user ? LOOKUP_PROCESSES_MAX + 1 : 0,
+	    .memory_bytes = LOOKUP_MEMORY_MAX,
+	};
+	struct sandbox_policy policy = {
+	    .process = SANDBOX_LOOKUP,
+	    .mode = mode,
+	    .otherwise = SANDBOX_VIOLATION,
+	    .calls = lookup_calls,
+	    .call_count = UTIL_COUNT(lookup_calls),
+	    .landlock = true,
+	    .paths = lookup_paths,
+	    .path_count = UTIL_COUNT(lookup_paths),
+	    .ports = {DNS_PORT},
+	    .port_count = 1,
+	};
+
+	if (mode != SANDBOX_OFF)
+		sandbox_limit(&limits);
+	sandbox_apply(&policy, false);
 }

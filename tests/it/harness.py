@@ -7,6 +7,7 @@ import http.client, http.server, json, os, re, secrets, signal, socket, subproce
 import urllib.parse
 
 NOBODY = 65534
+SANDBOX = None  # its value for telephones; run.py says "off" for variants that cannot run in one
 SANITIZER = re.compile(r"ERROR: (Address|Leak)Sanitizer|runtime error:|SUMMARY: \w+Sanitizer")
 
 
@@ -208,6 +209,7 @@ class Stage:
             "TUNNELS": "1",  # what is counted is easier to count
             "INITIAL_BACKOFF": "100ms",
             "MAX_BACKOFF": "400ms",
+            "SANDBOX": SANDBOX,
             **more,
         }
         if "TELEPHONE_TOKEN" not in more and self.board:
