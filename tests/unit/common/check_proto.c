@@ -65,6 +65,10 @@ static const struct route {
     {PROTO_REFRESH_DUE, "REFRESH_DUE", T, W, R, 0, 0, false},
     {PROTO_TOKEN_PUT, "TOKEN_PUT", W, T, R, 5, 16388, false},
     {PROTO_TOKEN_RESULT, "TOKEN_RESULT", T, W, R, 1, 1, false},
+    {PROTO_SANDBOX, "SANDBOX", W, S, U | R, 9, 9, false},
+    {PROTO_SANDBOX, "SANDBOX", T, S, U | R, 9, 9, false},
+    {PROTO_SANDBOX, "SANDBOX", S, W, R, 9, 9, false},
+    {PROTO_SANDBOX, "SANDBOX", S, C, R, 9, 9, false},
     {PROTO_RELOAD, "RELOAD", C, S, R, 0, 0, false},
     {PROTO_RECONNECT, "RECONNECT", C, S, R, 0, 0, false},
     {PROTO_RECONNECT, "RECONNECT", S, W, R, 0, 0, false},
@@ -266,6 +270,7 @@ static struct proto_put put, put_back;
 static struct proto_worker_status worker, worker_back;
 static struct proto_tokend_status tokend, tokend_back;
 static struct proto_supervisor_status supervisor, supervisor_back;
+static struct proto_sandbox sandbox, sandbox_back;
 static char text[PROTO_TEXT_MAX], text_back[PROTO_TEXT_MAX];
 
 static void
@@ -310,6 +315,8 @@ fill_all(void)
 	    .worker_restarts = 4,
 	    .tokend_restarts = 5,
 	    .root = true};
+	sandbox = (struct proto_sandbox){SANDBOX_TOKEND,
+	    {SANDBOX_OFF, true, true, 255, true, true, true}, UINT32_MAX};
 	fill(supervisor.version, sizeof(supervisor.version), 'v');
 	fill(supervisor.config, sizeof(supervisor.config), 'c');
 }
@@ -326,6 +333,7 @@ clear_all(void)
 	memset(&worker, 0, sizeof(worker));
 	memset(&tokend, 0, sizeof(tokend));
 	memset(&supervisor, 0, sizeof(supervisor));
+	memset(&sandbox, 0, sizeof(sandbox));
 }
 
 #define CODEC(what)                                              \
@@ -341,6 +349,7 @@ clear_all(void)
 CODEC(token)
 CODEC(refused)
 CODEC(put)
+CODEC(sandbox)
 
 #define STATUS_CODEC(what)                                         \
 	static int encode_##what(void)                             \
@@ -414,6 +423,7 @@ static const struct codec {
     {encode_u8, decode_u8, 1, 1},
     {encode_text, decode_text, 4, 4099},
     {encode_token, decode_token, 21, 16914},
+    {encode_sandbox, decode_sandbox, 9, 9},
     {encode_refused, decode_refused, 6, 261},
     {encode_put, decode_put, 5, 16388},
     {encode_worker, decode_worker, 72, 72},
@@ -488,6 +498,10 @@ assert_all_back(void)
 	ck_assert_int_eq(supervisor.root, supervisor_back.root);
 	ck_assert_str_eq(supervisor.version, supervisor_back.version);
 	ck_assert_str_eq(supervisor.config, supervisor_back.config);
+	ck_assert_int_eq(sandbox.process, sandbox_back.process);
+	ck_assert_uint_eq(
+	    sandbox_pack(&sandbox.level), sandbox_pack(&sandbox_back.level));
+	ck_assert_uint_eq(sandbox.violations, sandbox_back.violations);
 }
 
 START_TEST(all_come_back_as_they_were)
