@@ -200,7 +200,7 @@ hex_digit(uint8_t c)
 static void
 next_chunk_line(struct framing *f, enum chunk chunk)
 {
-	f->chunk = chunk;
+	f->chunk = (int)chunk;
 	f->line = 0;
 }
 
