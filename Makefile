@@ -27,7 +27,8 @@ LIBEXECDIR ?= $(PREFIX)/libexec/telephone
 MANDIR ?= $(PREFIX)/share/man
 
 T_CPPFLAGS = -Icommon -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64
-T_CFLAGS := -std=c11 -fPIE -Wall -Wextra -Wshadow -Wstrict-prototypes \
+# The folder of the build is nobody's business, nor a part of the result.
+T_CFLAGS := -std=c11 -fPIE -ffile-prefix-map=$(CURDIR)=. -Wall -Wextra -Wshadow -Wstrict-prototypes \
 	-Wmissing-prototypes -Wvla -Wformat=2 -Wconversion
 T_LDFLAGS := -pie -Wl,--as-needed
 ifeq ($(VARIANT),asan)
@@ -226,6 +227,16 @@ install: $(DAEMON)
 	install -m 0644 man/telephone.conf.5 $(DESTDIR)$(MANDIR)/man5
 	install -m 0644 man/telephone.8 man/telephonectl.8 $(DESTDIR)$(MANDIR)/man8
 
+# --- supply chain ------------------------------------------------------------
+# What the executables consist of, as SPDX 2.3.
+sbom: $(DAEMON)
+	$(Q)$(PYTHON) -B packaging/sbom.py $(O) '$(VERSION_TEXT)' > $(O)/telephone.spdx.json.new
+	$(Q)mv $(O)/telephone.spdx.json.new $(O)/telephone.spdx.json
+	@echo $(O)/telephone.spdx.json
+# Two builds, in two folders, times and time zones: the same bytes.
+check-repro:
+	$(Q)tests/repro.sh $(O) '$(VERSION_TEXT)'
+
 # --- static checks -----------------------------------------------------------
 C_FILES := $(sort $(wildcard */*.c */*.h tests/*/*.c tests/*/*.h))
 format:
@@ -238,7 +249,7 @@ lint: format-check
 	--enable=warning,portability --suppress=missingIncludeSystem \
 	--suppress=funcArgOrderDifferent \
 	supervisor worker tokend common
-	@shellcheck packaging/*.sh .ci/run
+	@shellcheck packaging/*.sh tests/*.sh .ci/run
 	@codespell -q 3 -L inflight,te,nd $(shell git ls-files 2>/dev/null | grep -v package-lock)
 
 clean:
@@ -246,6 +257,6 @@ clean:
 
 FORCE:
 .PHONY: all deps check check-unit check-switchboard check-bridge check-it \
-	check-meta soak asan coverage demo install format format-check lint clean FORCE
+	check-meta check-repro sbom soak asan coverage demo install format format-check lint clean FORCE
 .DELETE_ON_ERROR:
 -include $(shell find $(O)/obj -name '*.d' 2>/dev/null)

@@ -6,7 +6,7 @@ and command.
 
 usage: run.py BUILD_DIR (from the top of the tree)
 """
-import glob, os, re, subprocess, sys
+import glob, hashlib, json, os, re, subprocess, sys, tempfile
 
 BUILD = sys.argv[1]
 passed = failed = 0
@@ -67,6 +67,39 @@ def check_hardening():
             "no _FORTIFY_SOURCE": "_chk@" not in symbols and "_chk" not in symbols,
         }
         check(f"{name} is hardened", (fault for fault, there in faults.items() if there))
+
+
+# --- what ships ---------------------------------------------------------------
+INSTALLED = {"sbin/telephone", "sbin/telephonectl", "libexec/telephone/worker", "libexec/telephone/tokend",
+             "share/man/man5/telephone.conf.5", "share/man/man8/telephone.8", "share/man/man8/telephonectl.8"}
+
+
+def check_installed():
+    with tempfile.TemporaryDirectory() as top:
+        output("make", "-s", "install", f"O={BUILD}", f"DESTDIR={top}", "PREFIX=/usr")
+        modes = {os.path.relpath(os.path.join(folder, name), f"{top}/usr"): os.stat(os.path.join(folder, name)).st_mode
+                 for folder, _, names in os.walk(top) for name in names}
+    check("make install installs what it should", (p for p in INSTALLED ^ set(modes)))
+    check("nothing installed is setuid, setgid, or writable by others",
+          (f"{p}: {mode:o}" for p, mode in modes.items() if mode & 0o6022))
+
+
+def check_sbom():
+    """Every library that an executable names, with its version; the same twice."""
+    text = output(sys.executable, "packaging/sbom.py", BUILD, "1.2.3")
+    check("two bills of materials are the same", [] if text == output(sys.executable, "packaging/sbom.py", BUILD, "1.2.3")
+          else ["they differ"])
+    bill = json.loads(text)
+    versions = {p["name"].split(".so")[0]: p.get("versionInfo") for p in bill["packages"]}
+    libraries = set().union(*MAY_LINK.values()) | {"libwebsockets-evlib_uv"}
+    check("the bill of materials has each library with its version",
+          (f"{name}: {versions.get(name)}" for name in libraries if not versions.get(name)))
+    known = {"SPDXRef-DOCUMENT"} | {p["SPDXID"] for p in bill["packages"] + bill["files"]}
+    check("its relationships name what it has", (r for r in bill["relationships"] if not
+                                                 {r["spdxElementId"], r["relatedSpdxElement"]} <= known))
+    sums = {f["fileName"][2:]: f["checksums"][0]["checksumValue"] for f in bill["files"]}
+    check("its check sums are those of the files", (name for name in MAY_LINK if sums.get(name) != hashlib.sha256(
+        open(f"{BUILD}/{name}", "rb").read()).hexdigest()))
 
 
 # --- who includes what --------------------------------------------------------
@@ -165,7 +198,7 @@ def check_documents():
     check("README's make targets exist", (t for t in targets if not re.search(rf"^{t}:", makefile, re.M)))
 
 
-for step in (check_links, check_hardening, check_includes, check_form, check_documents):
+for step in (check_links, check_hardening, check_installed, check_sbom, check_includes, check_form, check_documents):
     step()
 print(f"{passed} passed, {failed} failed")
 sys.exit(failed != 0)
