@@ -28,7 +28,7 @@ static const struct {
     [BACKEND_FIELD] = {"backend_field",
 	"a header field of the application's answer is malformed"},
     [BACKEND_HEAD_LONG] = {"backend_head_too_long",
-	"a header field of the application's answer is too long"},
+	"the head of the application's answer is too long"},
     [BACKEND_LENGTH] = {"backend_content_length",
 	"the Content-Length of the application's answer is no number, "
 	"repeated, or a list"},
@@ -72,6 +72,7 @@ backend_error_framing(enum framing_fault fault)
 	    [FRAMING_OK] = BACKEND_OK,
 	    [FRAMING_STATUS_LINE] = BACKEND_STATUS_LINE,
 	    [FRAMING_SWITCHED] = BACKEND_SWITCHED,
+	    [FRAMING_HEAD_LONG] = BACKEND_HEAD_LONG,
 	    [FRAMING_LENGTH] = BACKEND_LENGTH,
 	    [FRAMING_BOTH] = BACKEND_BOTH,
 	    [FRAMING_CODING] = BACKEND_CODING,
@@ -101,7 +102,7 @@ of_refused_line(const char *detail, const struct framing *f)
 static enum backend_error
 of_refused_memory(const struct framing *f)
 {
-	return f->stage == FRAMING_FIELDS ? BACKEND_HEAD_LONG : BACKEND_MEMORY;
+	return f->stage != FRAMING_BODY ? BACKEND_HEAD_LONG : BACKEND_MEMORY;
 }
 
 enum backend_error

@@ -87,7 +87,7 @@ take_status(struct framing *f, const char *line, size_t len)
 {
 	static const char version[] = "HTTP/1.";
 	const char *p = line + 9;
-	size_t i;
+	size_t i, head;
 
 	if (len < 12 || memcmp(line, version, 7) != 0 || !is_digit(line[7]) ||
 	    line[8] != ' ')
@@ -98,7 +98,9 @@ take_status(struct framing *f, const char *line, size_t len)
 	for (i = 12; i < len; i++)
 		if (line[i] == '\r' || line[i] == '\0')
 			return FRAMING_STATUS_LINE;
+	head = f->head;
 	framing_init(f, f->head_only);
+	f->head = head;
 	f->http10 = line[7] == '0';
 	f->status = (p[0] - '0') * 100 + (p[1] - '0') * 10 + (p[2] - '0');
 	f->stage = FRAMING_FIELDS;
@@ -172,6 +174,8 @@ take_field(struct framing *f, const char *line, size_t len)
 enum framing_fault
 framing_line(struct framing *f, const char *line, size_t len)
 {
+	if (f->stage != FRAMING_BODY && (f->head += len) > FRAMING_HEAD_MAX)
+		return FRAMING_HEAD_LONG;
 	len = without_line_end(line, len);
 	switch (f->stage) {
 	case FRAMING_START:

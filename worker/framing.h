@@ -16,6 +16,7 @@ enum framing_fault {
 	FRAMING_OK,
 	FRAMING_STATUS_LINE, /* §4: no status line of HTTP/1 */
 	FRAMING_SWITCHED,    /* 101, which was not asked for */
+	FRAMING_HEAD_LONG,   /* all heads together, those of a 1xx too */
 	FRAMING_LENGTH,	     /* no number, repeated, or a list */
 	FRAMING_BOTH,	     /* Content-Length and Transfer-Encoding */
 	FRAMING_CODING,	     /* another one than "chunked", or by HTTP/1.0 */
@@ -27,6 +28,10 @@ enum framing_fault {
 	FRAMING_FAULTS
 };
 
+/* Bytes of all heads of an answer. Below libcurl's own bound (300 KB), which
+ * it tells as if the connection had been lost. */
+#define FRAMING_HEAD_MAX (256 * 1024)
+
 struct framing {
 	enum {
 		FRAMING_START,	/* a status line must come */
@@ -37,6 +42,7 @@ struct framing {
 	bool http10;
 	bool chunked;
 	int status;
+	size_t head;	/* bytes of the heads so far */
 	int64_t length; /* declared, -1: none */
 	uint64_t seen;	/* bytes of the body so far, without coding */
 	int chunk;	/* where in the coding, see framing.c */

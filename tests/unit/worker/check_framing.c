@@ -50,8 +50,7 @@ feed_body(struct framing *f, struct decoded *d, const char *in, size_t len,
 
 		left = piece < len ? piece : len;
 		memcpy(copy, in, left);
-		taken =
-		    framing_decode(f, copy, left, &data, &n, &d->fault);
+		taken = framing_decode(f, copy, left, &data, &n, &d->fault);
 		if (d->fault == FRAMING_OK)
 			ck_assert_uint_gt(taken, 0);
 		ck_assert_uint_le(taken, left);
@@ -147,6 +146,33 @@ static const struct {
     {OK "X: 1\r\n", FRAMING_HEAD_CUT, NULL},
     {"", FRAMING_HEAD_CUT, NULL},
 };
+
+/* All heads of an answer together; a body of that length is none. */
+START_TEST(heads_have_a_bound)
+{
+	static const char field[] = "X: y\r\n",
+			  interim[] = "HTTP/1.1 103 E\r\n";
+	enum framing_fault fault = FRAMING_OK;
+	struct framing f;
+	size_t n;
+
+	framing_init(&f, false);
+	ck_assert_int_eq(framing_line(&f, OK, sizeof(OK) - 1), FRAMING_OK);
+	for (n = sizeof(OK) - 1; fault == FRAMING_OK; n += sizeof(field) - 1)
+		fault = framing_line(&f, field, sizeof(field) - 1);
+	ck_assert_int_eq(fault, FRAMING_HEAD_LONG);
+	ck_assert_uint_gt(n, FRAMING_HEAD_MAX);
+	ck_assert_uint_le(n, FRAMING_HEAD_MAX + sizeof(field));
+	framing_init(&f, false);
+	for (fault = FRAMING_OK, n = 0; fault == FRAMING_OK; n++) {
+		fault = framing_line(&f, interim, sizeof(interim) - 1);
+		if (fault == FRAMING_OK)
+			fault = framing_line(&f, "\r\n", 2);
+	}
+	ck_assert_int_eq(fault, FRAMING_HEAD_LONG);
+	ck_assert_uint_le(n, FRAMING_HEAD_MAX / sizeof(interim) + 1);
+}
+END_TEST
 
 START_TEST(answers_in_any_pieces)
 {
@@ -249,6 +275,7 @@ main(void)
 	SRunner *runner = srunner_create(suite);
 	int failed;
 
+	tcase_add_test(tc, heads_have_a_bound);
 	tcase_add_loop_test(tc, answers_in_any_pieces, 0,
 	    (int)(sizeof(answers) / sizeof(answers[0])));
 	tcase_add_test(tc, no_prefix_is_whole);
