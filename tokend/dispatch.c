@@ -90,6 +90,8 @@ on_change(void *arg)
 			send_token(d, d->worker[i], 0);
 }
 
+static void end_worker(struct dispatch *, struct peer *, const char *why);
+
 /* Asked about a token that is no longer the current one, the next TOKEN_GET
  * is answer enough. */
 static void
@@ -99,9 +101,10 @@ on_token_refused(struct dispatch *d, struct peer *p, struct ipc_frame *frame)
 	struct token *best = keeper_best(&d->keeper, &state);
 	struct proto_refused refused;
 
-	(void)p;
-	if (proto_get_refused(frame, &refused) == -1)
-		fatalx("a worker sent a malformed TOKEN_REFUSED");
+	if (proto_get_refused(frame, &refused) == -1) {
+		end_worker(d, p, "a malformed TOKEN_REFUSED");
+		return;
+	}
 	if (best == NULL || strcmp(best->claims.jti, refused.jti) != 0 ||
 	    !tokens_refuse(&d->keeper.tokens, refused.jti))
 		return;
@@ -122,8 +125,11 @@ on_token_put(struct dispatch *d, struct peer *p, struct ipc_frame *frame)
 
 	if (put == NULL)
 		fatalx("out of memory");
-	if (proto_get_put(frame, put) == -1)
-		fatalx("a worker sent a malformed TOKEN_PUT");
+	if (proto_get_put(frame, put) == -1) {
+		free(put);
+		end_worker(d, p, "a malformed TOKEN_PUT");
+		return;
+	}
 	if (p == d->asked)
 		d->asked = NULL;
 	kept = refresh_put(d->refresh, frame->id, put);
@@ -140,8 +146,10 @@ on_worker_hello(struct dispatch *d, struct peer *p, struct ipc_frame *frame)
 	enum proto_role role;
 
 	if (proto_get_hello(frame, &role, build) == -1 ||
-	    role != PROTO_WORKER || strcmp(build, proto_build()) != 0)
-		fatalx("a worker is not of this build");
+	    role != PROTO_WORKER || strcmp(build, proto_build()) != 0) {
+		end_worker(d, p, "the HELLO of another build");
+		return;
+	}
 	peer_set_state(p, PROTO_RUNNING);
 	refresh_plan(d->refresh);
 }
@@ -181,21 +189,34 @@ remove_worker(struct dispatch *d, struct peer *p)
 	peer_free(p);
 }
 
-/* A worker that breaks the protocol loses its conversation; the supervisor
- * sees to the rest. tokend itself must survive it. */
 static void
-on_worker_end(struct peer *p, enum peer_end end, void *arg)
+forget_worker(struct dispatch *d, struct peer *p)
 {
-	struct dispatch *d = arg;
 	bool asked = p == d->asked;
 
-	if (end != PEER_EOF)
-		log_warnx("the conversation with a worker is over");
 	remove_worker(d, p);
 	if (asked) {
 		d->asked = NULL;
 		refresh_lost(d->refresh);
 	}
+}
+
+/* A worker that breaks the protocol loses its conversation; the supervisor
+ * sees to the rest. tokend itself must survive it: the worker reads what
+ * outsiders wrote. */
+static void
+on_worker_end(struct peer *p, enum peer_end end, void *arg)
+{
+	if (end != PEER_EOF)
+		log_warnx("the conversation with a worker is over");
+	forget_worker(arg, p);
+}
+
+static void
+end_worker(struct dispatch *d, struct peer *p, const char *why)
+{
+	log_warnx("worker sent %s: the conversation is over", why);
+	forget_worker(d, p);
 }
 
 static const struct peer_ops worker_ops = {on_worker_frame, on_worker_end};
