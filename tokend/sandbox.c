@@ -46,6 +46,7 @@ static const struct sandbox_call calls[] = {
     /* the store: Landlock says which files */
     SANDBOX_OK(openat),
     SANDBOX_OK(newfstatat),
+    SANDBOX_OK(statx),
 #ifdef SYS_open
     SANDBOX_OK(open),
     SANDBOX_OK(stat),

@@ -26,6 +26,9 @@
 
 #define NAMESPACES 0x7e020000u /* CLONE_NEW* */
 
+/* A connection for each request and each WebSocket, and room. */
+#define FILES_MAX 16384
+
 /* --- the worker ----------------------------------------------------------- */
 
 static const struct sandbox_call worker_calls[] = {
@@ -79,6 +82,7 @@ static const struct sandbox_call worker_calls[] = {
     SANDBOX_OK(pipe2),
     SANDBOX_OK(eventfd2),
     SANDBOX_OK(socketpair),
+    SANDBOX_FAIL(io_uring_setup, ENOSYS), /* libuv asks, and does without */
     /* what is open already, and no path */
     SANDBOX_OK(lseek),
     SANDBOX_OK(fstat),
@@ -135,7 +139,10 @@ add_ports(struct sandbox_policy *policy, const struct conf *conf)
 void
 sandbox_enter(const struct conf *conf)
 {
-	struct sandbox_limits limits = {.processes_plus_one = 1};
+	struct sandbox_limits limits = {
+	    .files = FILES_MAX,
+	    .processes_plus_one = 1,
+	};
 	struct sandbox_policy policy = {
 	    .process = SANDBOX_WORKER,
 	    .mode = (enum sandbox_mode)conf_num(conf, CONF_SANDBOX),
