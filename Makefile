@@ -76,7 +76,9 @@ bridge_LIBS := $(worker_LIBS)
 check_LIBS = $(shell $(PKG_CONFIG) --libs check)
 
 DAEMON := $(addprefix $(O)/,telephone worker tokend telephonectl)
-PROGS := $(DAEMON) $(addprefix $(O)/,switchboard demo-backend bridge)
+# The children in an attacker's hands, for tests/it/hostile: never installed.
+HOSTILE := $(addprefix $(O)/hostile/,worker tokend)
+PROGS := $(DAEMON) $(addprefix $(O)/,switchboard demo-backend bridge) $(HOSTILE)
 CHECKS := $(patsubst tests/unit/%.c,$(O)/unit/%,\
 	$(sort $(wildcard tests/unit/*/check_*.c)))
 
@@ -145,8 +147,13 @@ $(O)/tokend: $(call obj,tokend/main.c) $(SANITIZE) $(O)/tokend.a $(O)/common.a
 $(O)/switchboard: $(call obj,$(sort $(wildcard tests/switchboard/*.c)))
 $(O)/demo-backend: $(call obj,$(sort $(wildcard tests/backend/*.c)))
 $(O)/bridge: $(call obj,tests/bridge/main.c) $(O)/worker.a $(O)/common.a
+$(O)/hostile/worker: $(call obj,worker/main.c tests/it/hostile/attack.c) \
+	$(SANITIZE) $(O)/worker.a $(O)/common.a
+$(O)/hostile/tokend: $(call obj,tokend/main.c tests/it/hostile/attack.c) \
+	$(SANITIZE) $(O)/tokend.a $(O)/common.a
 $(PROGS):
 	$(call say,LD,$@)
+	@mkdir -p $(@D)
 	$(Q)$(link) $($(@F)_LIBS)
 
 # tests/unit/FOLDER/check_X.c is linked with FOLDER's archive.
@@ -238,7 +245,8 @@ check-repro:
 	$(Q)tests/repro.sh $(O) '$(VERSION_TEXT)'
 
 # --- static checks -----------------------------------------------------------
-C_FILES := $(sort $(wildcard */*.c */*.h tests/*/*.c tests/*/*.h))
+C_FILES := $(sort $(wildcard */*.c */*.h tests/*/*.c tests/*/*.h \
+	tests/it/hostile/*.c))
 format:
 	clang-format -i $(C_FILES)
 format-check:

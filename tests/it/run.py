@@ -57,6 +57,7 @@ def copy_programs(build, to):
     """Where nobody can reach them, whatever the checkout's own rights are."""
     for program in PROGRAMS:
         shutil.copy2(os.path.join(build, program), to)
+    shutil.copytree(os.path.join(build, "hostile"), os.path.join(to, "hostile"))
     os.chmod(to, 0o755)
     if glob.glob(os.path.join(build, "obj", "*", "*.gcno")) and os.geteuid() == 0:
         # Coverage is written by whoever runs, to files of whoever came first.

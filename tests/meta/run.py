@@ -84,6 +84,17 @@ def check_installed():
           (f"{p}: {mode:o}" for p, mode in modes.items() if mode & 0o6022))
 
 
+def check_no_attacks():
+    """What turns evil on command is in the executables of build/hostile alone."""
+    mark = re.search(r'mark\[\] = "(.+?)"', read("tests/it/hostile/attack.c"))[1].encode()
+
+    def holds(path):
+        with open(path, "rb") as f:
+            return mark in f.read()
+    check("no executable that ships holds the code of an attack", (name for name in MAY_LINK if holds(f"{BUILD}/{name}")))
+    check("the executables of build/hostile hold it", (n for n in ("worker", "tokend") if not holds(f"{BUILD}/hostile/{n}")))
+
+
 def check_sbom():
     """Every library that an executable names, with its version; the same twice."""
     text = output(sys.executable, "packaging/sbom.py", BUILD, "1.2.3")
@@ -198,7 +209,7 @@ def check_documents():
     check("README's make targets exist", (t for t in targets if not re.search(rf"^{t}:", makefile, re.M)))
 
 
-for step in (check_links, check_hardening, check_installed, check_sbom, check_includes, check_form, check_documents):
+for step in (check_links, check_hardening, check_installed, check_no_attacks, check_sbom, check_includes, check_form, check_documents):
     step()
 print(f"{passed} passed, {failed} failed")
 sys.exit(failed != 0)

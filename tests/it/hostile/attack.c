@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What turns a child into an attacker's: linked into the executables of
+ * build/hostile and into nothing else. Before main() it reads its orders from
+ * the file "attacks" beside its executable, one a line. At SIGUSR1, sent with
+ * sigqueue(3), it carries out the line whose number came with the signal, in
+ * whatever walls stand by then, and says on standard error what came of it:
+ *
+ *	call NAME ARG…	the system call; an argument is a number, @TEXT (a
+ *			pointer to it), or # (a pointer to 4096 zeroed bytes)
+ *	frame WHERE TYPE FLAGS ANNOUNCED LEN FDS TIMES
+ *			TIMES packets with LEN zeroed bytes of payload and FDS
+ *			descriptors, to `supervisor` or `peer` (worker, tokend)
+ *	hello WHERE BUILD	HELLO with another build
+ *	hold		descriptors until there are no more
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "ipc.h"
+#include "proto.h"
+#include "sandbox_parts.h"
+
+#define CHANNEL_FD 3
+#define FDS_SEEN 256
+#define FDS_SENT 4
+#define WORDS_MAX 10
+
+/* A meta test looks for it where it may not be. */
+static const char mark[] = "attack build: not for use";
+
+static char orders[64 * 1024];
+static uint8_t zeroes[70 * 1024];
+
+static void
+say(const char *what, long result, int error)
+{
+	char line[256];
+	int n = snprintf(line, sizeof(line), "attack: %s = %ld %s\n", what,
+	    result, result < 0 ? strerrorname_np(error) : "");
+
+	if (n > 0)
+		(void)!write(STDERR_FILENO, line, (size_t)n);
+}
+
+/* --- system calls --------------------------------------------------------- */
+
+static int
+number_of(const char *name)
+{
+	const struct sandbox_call_name *c;
+
+	for (c = sandbox_call_names; c->name != NULL; c++)
+		if (strcmp(c->name, name) == 0)
+			return c->nr;
+	return -1;
+}
+
+static long
+argument(const char *word)
+{
+	if (word == NULL)
+		return 0;
+	if (word[0] == '@')
+		return (long)(word + 1);
+	if (word[0] == '#')
+		return (long)zeroes;
+	return strtol(word, NULL, 0);
+}
+
+static void
+attack_call(char **w)
+{
+	int nr = number_of(w[1]);
+	long result;
+
+	if (nr == -1) {
+		say("unknown call", -1, ENOSYS);
+		return;
+	}
+	result = syscall(nr, argument(w[2]), argument(w[3]), argument(w[4]),
+	    argument(w[5]), argument(w[6]), argument(w[7]));
+	say(w[1], result, errno);
+}
+
+/* --- frames --------------------------------------------------------------- */
+
+/* tokend may ask nothing of a socket, and has no others. */
+static int
+is_peer(int fd)
+{
+	struct stat sb;
+
+	return fstat(fd, &sb) == 0 && S_ISSOCK(sb.st_mode);
+}
+
+/* The pair that the supervisor made: its end says so. */
+static int
+is_of_supervisor(int fd)
+{
+	struct ucred cred;
+	socklen_t len = sizeof(cred);
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0 &&
+	    cred.pid == getppid();
+}
+
+static int is_tokend;
+
+static int
+where(const char *word)
+{
+	int fd;
+
+	if (strcmp(word, "supervisor") == 0)
+		return CHANNEL_FD;
+	for (fd = FDS_SEEN; fd > CHANNEL_FD; fd--)
+		if (is_peer(fd) && (is_tokend || is_of_supervisor(fd)))
+			return fd;
+	return -1;
+}
+
+struct packet {
+	struct ipc_frame frame; /* as it is announced */
+	size_t len;		/* as it is */
+	size_t fds;
+};
+
+static long
+send_packet(int fd, const struct packet *p)
+{
+	uint8_t header[IPC_HEADER_LEN];
+	struct iovec iov[2] = {
+	    {header, sizeof(header)},
+	    {(void *)(p->frame.payload != NULL ? p->frame.payload : zeroes),
+		p->len},
+	};
+	union {
+		char space[CMSG_SPACE(FDS_SENT * sizeof(int))];
+		struct cmsghdr align;
+	} control;
+	struct msghdr msg = {.msg_iov = iov, .msg_iovlen = 2};
+	struct cmsghdr *c;
+	size_t i, bytes = p->fds * sizeof(int);
+	int zero = STDIN_FILENO;
+
+	memcpy(header, &p->frame.type, 2);
+	memcpy(header + 2, &p->frame.flags, 2);
+	memcpy(header + 4, &p->frame.id, 4);
+	memcpy(header + 8, &p->frame.len, 4);
+	if (p->fds > 0) {
+		memset(&control, 0, sizeof(control));
+		msg.msg_control = control.space;
+		msg.msg_controllen = CMSG_SPACE(bytes);
+		c = CMSG_FIRSTHDR(&msg);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(bytes);
+		for (i = 0; i < p->fds; i++)
+			memcpy(CMSG_DATA(c) + i * sizeof(int), &zero,
+			    sizeof(zero));
+	}
+	return sendmsg(fd, &msg, MSG_NOSIGNAL);
+}
+
+static void
+attack_frame(char **w)
+{
+	struct packet p;
+	long i, times = argument(w[7]), sent = 0;
+	int fd = where(w[1]);
+
+	memset(&p, 0, sizeof(p));
+	p.frame.type = (uint16_t)argument(w[2]);
+	p.frame.flags = (uint16_t)argument(w[3]);
+	p.frame.len = (uint32_t)argument(w[4]);
+	p.len = (size_t)argument(w[5]);
+	p.fds = (size_t)argument(w[6]);
+	for (i = 0; i < times && sent >= 0; i++) {
+		sent = send_packet(fd, &p);
+		if (sent < 0 && errno == EAGAIN) {
+			(void)sched_yield(); /* a flood waits for room */
+			sent = 0;
+		}
+	}
+	say("frame", sent, errno);
+}
+
+static void
+attack_hello(char **w)
+{
+	uint8_t space[IPC_PAYLOAD_MAX];
+	struct packet p;
+	int n = proto_put_hello(space, is_tokend ? PROTO_TOKEND : PROTO_WORKER);
+
+	memset(&p, 0, sizeof(p));
+	/* the build is the last thing in it */
+	space[n - 1] ^= 1;
+	p.frame.type = PROTO_HELLO;
+	p.frame.len = (uint32_t)n;
+	p.frame.payload = space;
+	p.len = (size_t)n;
+	say("hello", send_packet(where(w[1]), &p), errno);
+}
+
+static void
+attack_hold(char **w)
+{
+	long held = 0;
+
+	(void)w;
+	while (fcntl(STDIN_FILENO, F_DUPFD, 0) != -1)
+		held++;
+	say("hold", -held, errno);
+}
+
+/* --- orders --------------------------------------------------------------- */
+
+static const struct {
+	const char *name;
+	void (*carry_out)(char **);
+} attacks[] = {
+    {"call", attack_call},
+    {"frame", attack_frame},
+    {"hello", attack_hello},
+    {"hold", attack_hold},
+};
+
+static void
+on_order(int sig, siginfo_t *info, void *context)
+{
+	static char line[4096];
+	char *words[WORDS_MAX] = {NULL}, *save = NULL, *at = orders;
+	int i, n = info->si_value.sival_int;
+
+	(void)sig;
+	(void)context;
+	for (; n > 0 && at != NULL; n--) {
+		at = strchr(at, '\n');
+		at = at == NULL ? NULL : at + 1;
+	}
+	if (at == NULL)
+		return;
+	(void)snprintf(line, sizeof(line), "%.*s", (int)strcspn(at, "\n"), at);
+	words[0] = strtok_r(line, " ", &save);
+	for (i = 1; i < WORDS_MAX && words[i - 1] != NULL; i++)
+		words[i] = strtok_r(NULL, " ", &save);
+	for (i = 0; words[0] != NULL && i < 4; i++)
+		if (strcmp(attacks[i].name, words[0]) == 0)
+			attacks[i].carry_out(words);
+}
+
+__attribute__((constructor)) static void
+turn_coat(void)
+{
+	char path[PATH_MAX];
+	struct sigaction sa;
+	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 16);
+	char *name;
+	int fd;
+
+	if (n <= 0)
+		return;
+	path[n] = '\0';
+	name = strrchr(path, '/') + 1;
+	is_tokend = strcmp(name, "tokend") == 0;
+	(void)strcpy(name, "attacks");
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd == -1)
+		return;
+	(void)!read(fd, orders, sizeof(orders) - 1);
+	(void)close(fd);
+	(void)!write(STDERR_FILENO, mark, sizeof(mark) - 1);
+	(void)!write(STDERR_FILENO, "\n", 1);
+	memset(&sa, 0, sizeof(sa));
+	sa.sa_sigaction = on_order;
+	sa.sa_flags = SA_SIGINFO | SA_RESTART;
+	(void)sigaction(SIGUSR1, &sa, NULL);
+}

@@ -1,0 +1,274 @@
+# SPDX-License-Identifier: MIT
+"""Children in an attacker's hands: the executables of build/hostile, whose
+orders (attack.c) are given by each test. An order runs inside the walls of the
+process that it is given to, so what it gets is what an attacker would get."""
+import ctypes, os, re, shutil, signal
+
+import harness
+from harness import LeftOut, check, equal, stat_of, until
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TOP = os.path.join(HERE, "..", "..", "..")
+LIBC = ctypes.CDLL(None, use_errno=True)
+REFUSED = ("EACCES", "EPERM", "ENOSYS", "EAFNOSUPPORT")
+
+
+class Value(ctypes.Union):
+    _fields_ = [("number", ctypes.c_int), ("pointer", ctypes.c_void_p)]
+
+
+def has_walls(pid):
+    """Its own filter besides the one of the supervisor."""
+    with open(f"/proc/{pid}/status") as f:
+        return int(re.search(r"^Seccomp_filters:\s+(\d+)", f.read(), re.M)[1]) >= 2
+
+
+def order(pid, number):
+    until(lambda: has_walls(pid), "its walls stand")
+    LIBC.sigqueue.argtypes = (ctypes.c_int, ctypes.c_int, Value)
+    equal(LIBC.sigqueue(pid, signal.SIGUSR1, Value(number=number)), 0, "sigqueue")
+
+
+def start(s, evil, orders, **more):
+    """A telephone with one evil child (the look-up helper is the worker's)."""
+    if harness.SANDBOX == "off":
+        raise LeftOut("this variant runs without a sandbox")
+    program = "worker" if evil == "lookup" else evil
+    directory = os.path.join(s.dir, "bin")
+    os.mkdir(directory)
+    for name in ("telephone", "telephonectl", "worker", "tokend"):
+        shutil.copy2(f"{s.bin}/hostile/{name}" if name == program else f"{s.bin}/{name}", directory)
+    s.bin = directory if s.board else s.bin
+    s.start_board()
+    s.start_backend()
+    s.bin = directory
+    with open(os.path.join(directory, "attacks"), "w") as f:
+        f.write("\n".join(orders) + "\n")
+    os.chmod(os.path.join(directory, "attacks"), 0o644)
+    phone = s.start(**more)
+    equal(s.call("GET", "/bytes/5").status, 200)
+    return phone
+
+
+def others(phone, evil):
+    """Who may not be touched by its end. The worker takes its helper along,
+    and the helper's end is the worker's."""
+    gone = {"worker": ("worker", "lookup"), "lookup": ("worker", "lookup"), "tokend": ("tokend",)}[evil]
+    return {name: pid for name, pid in phone.children().items() if name not in gone}
+
+
+def survived(s, phone, evil, rest, old):
+    until(lambda: phone.children().get(evil) not in (None, old), f"a new {evil}", 30)
+    until(lambda: {"worker", "lookup", "tokend"} <= set(phone.children()), "all are there")
+    equal(others(phone, evil), rest, "the others")
+    until(lambda: s.joined() == 1 and s.call("GET", "/bytes/5").status == 200, "it serves", 30)
+
+
+def killed(s, evil, attacks):
+    """Each order is a violation: one line with process and call, counted, and
+    the end of that process alone."""
+    phone = start(s, evil, attacks)
+    for number, attack in enumerate(attacks):
+        call = attack.split()[1]
+        rest, old = others(phone, evil), phone.child(evil)
+        order(old, number)
+        phone.wait_log(rf"error {evil}: sandbox: refused system call {call}\b", count=sum(
+            1 for a in attacks[:number + 1] if a.split()[1] == call))
+        survived(s, phone, evil, rest, old)
+    check("attack: " + attacks[0].split()[1] not in phone.log(), "an attack came back")
+    equal(len(re.findall(r"refused system call", phone.log())), len(attacks), "lines")
+    if evil != "lookup":
+        equal(phone.status()["sandbox"][evil]["violations"], len(attacks), "violations")
+
+
+def refused(s, evil, attacks, **more):
+    """Each order is answered with an error, and nobody ends."""
+    phone = start(s, evil, attacks(s) if callable(attacks) else attacks, **more)
+    if callable(attacks):
+        attacks = attacks(s)
+    before = phone.children()
+    for number, attack in enumerate(attacks):
+        order(phone.child(evil), number)
+        until(lambda: len(re.findall(r"^attack: \w+ = ", phone.log(), re.M)) >= number + 1, attack)
+        result = re.findall(r"^attack: (\w+) = (-?\d+) ?(\w*)", phone.log(), re.M)[number]
+        check(result[2] in REFUSED, f"{attack}: {result}")
+    equal(phone.children(), before, "all go on")
+    equal(s.call("GET", "/bytes/5").status, 200)
+
+
+def batches(name, evil, attacks, size=4):
+    for i in range(0, len(attacks), size):
+        def test(s, part=attacks[i:i + size]):
+            killed(s, evil, part)
+        globals()[f"test_{name}_{i // size}"] = test
+
+
+# AF_*: 16 netlink, 17 packet, 40 vsock, 38 alg. PR_SET_DUMPABLE is 4. CLONE_NEWUSER is 0x10000000.
+WORKER = [
+    "call execve @/bin/sh # #", "call openat -100 @/etc/passwd 0", "call openat -100 @/tmp/x 0x42 0600",
+    "call fork", "call clone 0x10000011", "call clone3 # 64", "call unshare 0x10000000", "call setns 0 0",
+    "call kill 1 9", "call ptrace 16 1 0 0", "call process_vm_readv 1 # 1 # 1 0", "call pidfd_open 1 0",
+    "call socket 17 3 0", "call socket 40 1 0", "call bind 3 # 16", "call listen 3 1",
+    "call bpf 0 # 64", "call keyctl 0 0", "call userfaultfd 0", "call mount # # # 0",
+    "call mmap 0 4096 7 0x22 -1 0", "call mprotect # 4096 4", "call prctl 4 1", "call setuid 0",
+    "call memfd_create @x 0", "call init_module # 1 #", "call unlink @/etc/passwd", "call prlimit64 0 7 # 0",
+    "call ioctl 0 0x5412 #", "call tgkill 1 1 9",
+]
+TOKEND = [
+    "call socket 1 1 0", "call socket 2 1 0", "call execve @/bin/sh # #", "call fork",
+    "call kill 1 9", "call connect 3 # 16", "call accept4 3 0 0 0", "call process_vm_readv 1 # 1 # 1 0",
+    "call ptrace 16 1 0 0", "call mmap 0 4096 7 0x22 -1 0", "call unshare 0x10000000", "call socketpair 1 1 0 #",
+    "call memfd_create @x 0", "call rename @/etc/passwd @/etc/x", "call prctl 4 1", "call clone 0x11",
+]
+LOOKUP = [
+    "call execve @/bin/sh # #", "call listen 3 1", "call ptrace 16 1 0 0", "call kill 1 9",
+    "call unlinkat -100 @/etc/passwd 0", "call clone 0x10000011", "call socket 17 3 0", "call prctl 4 1",
+]
+if os.uname().machine != "x86_64":  # these have no such calls
+    WORKER = [a for a in WORKER if a.split()[1] not in ("fork", "unlink")]
+    TOKEND = [a for a in TOKEND if a.split()[1] not in ("fork", "rename")]
+batches("the_worker_is_ended_at", "worker", WORKER)
+batches("tokend_is_ended_at", "tokend", TOKEND)
+batches("the_helper_is_ended_at", "lookup", LOOKUP)
+
+
+def has_landlock(abi=1):
+    return LIBC.syscall(444, None, 0, 1) >= abi
+
+
+def needs_landlock(abi=1):
+    if not has_landlock(abi):
+        raise LeftOut(f"this kernel has no Landlock ABI {abi}")
+
+
+def test_what_the_worker_is_refused(s):
+    refused(s, "worker", ["call io_uring_setup 1 #", "call socket 16 3 0"])
+
+
+def files(s):
+    """The secret, the store, another's memory, and a place to write."""
+    secret = os.path.join(s.dir, "secret")
+    with open(secret, "w") as f:
+        f.write(s.secret)
+    os.chmod(secret, 0o644)
+    me = os.getpid()
+    return [f"call openat -100 @{secret} 0", f"call openat -100 @/proc/{me}/environ 0",
+            f"call openat -100 @/proc/{me}/mem 2", "call openat -100 @/proc/self/environ 0",
+            "call openat -100 @/tmp/telephone-attack 0x42 0600", f"call openat -100 @{s.dir}/bin/attacks 1",
+            f"call openat -100 @{s.bin}/telephone 0", "call openat -100 @/dev/null 2"]
+
+
+def test_what_the_helper_may_not_open(s):
+    needs_landlock()
+    refused(s, "lookup", lambda s: [*files(s), f"call openat -100 @{s.dir}/telephone.db 0"])
+
+
+def test_what_tokend_may_not_open(s):
+    needs_landlock()
+    os.mkdir(f"{s.dir}/state")
+    if os.geteuid() == 0:
+        os.chown(f"{s.dir}/state", harness.NOBODY, harness.NOBODY)
+    refused(s, "tokend", lambda s: [*files(s), "call openat -100 @/etc/passwd 0"],
+            TOKEN_DB_PATH=f"{s.dir}/state/telephone.db")
+
+
+def test_holding_descriptors(s):
+    """All that one process may have, and the others do not notice."""
+    phone = start(s, "worker", ["hold"])
+    before = phone.children()
+    order(phone.child("worker"), 0)
+    phone.wait_log(r"attack: hold = -\d+ EMFILE")
+    held = int(re.search(r"hold = -(\d+)", phone.log())[1])
+    check(100 < held <= 16384, f"{held} descriptors")
+    equal(phone.children()["tokend"], before["tokend"])
+    equal(phone.ctl("version").returncode, 0)
+
+
+# --- frames -------------------------------------------------------------------
+def read(path):
+    with open(os.path.join(TOP, path)) as f:
+        return f.read()
+
+
+def types():
+    names = re.search(r"enum proto_type \{(.*?)PROTO_TYPES", read("common/proto.h"), re.S)[1]
+    return {name: i for i, name in enumerate(re.findall(r"PROTO_(\w+)(?=[ ,=])", names), 1)}
+
+
+def may_send(sender, receiver):
+    """From the table that the executables were built from: what is not in it
+    must be refused."""
+    found = set()
+    for row in re.findall(r"^    \{PROTO_(\w+), ([\w| ]+), ([\w| ]+),", read("common/proto.c"), re.M):
+        roles = [side.replace("CHILD", "WORKER | TOKEND").split(" | ") for side in row[1:]]
+        if sender in roles[0] and receiver in roles[1]:
+            found.add(row[0])
+    return found
+
+
+def breach(s, evil, where, orders, pattern):
+    """Each packet is one breach: logged by the receiver; the sender ends, or
+    loses that conversation, and the receiver goes on."""
+    phone = start(s, evil, orders)
+    for number, attack in enumerate(orders):
+        rest, old = others(phone, evil), phone.child(evil)
+        order(old, number)
+        phone.wait_log(pattern, count=number + 1)
+        if where == "supervisor":
+            phone.wait_log(rf"{evil} \(pid {old}\) is killed")
+            survived(s, phone, evil, rest, old)
+        else:
+            equal(phone.children()["tokend"], rest["tokend"], "tokend goes on")
+            equal(stat_of(phone.pid) is not None, True)
+            os.kill(old, signal.SIGKILL)  # it has lost its tokend; a new one has not
+            survived(s, phone, evil, rest, old)
+
+
+def forbidden(sender, receiver):
+    open_to = may_send(sender, receiver)
+    check(3 <= len(open_to) <= 12, f"the table is not understood: {open_to}")
+    return [n for name, n in types().items() if name not in open_to]
+
+
+BROKEN = [  # type, flags, announced, sent, descriptors
+    "0 0 0 0 0", "200 0 0 0 0", "{} 1 0 0 0", "{} 0 8 4 0", "{} 0 4 8 0", "{} 0 4294967295 0 0",
+    "{} 0 0 0 1", "{} 0 0 0 3", "{} 0 70000 70000 0",
+]
+
+
+def frame_tests():
+    for sender, receiver, where in (("WORKER", "SUPERVISOR", "supervisor"), ("TOKEND", "SUPERVISOR", "supervisor"),
+                                    ("WORKER", "TOKEND", "peer")):
+        evil = sender.lower()
+        empty = types()["JOINED" if receiver == "SUPERVISOR" else "TOKEN_GET"]
+        orders = [f"frame {where} {n} 0 0 0 0 1" for n in forbidden(sender, receiver)]
+        orders += [f"frame {where} {broken.format(empty)} 1" for broken in BROKEN]
+        orders.append(f"hello {where}")
+        for i in range(0, len(orders), 4):
+            def test(s, evil=evil, where=where, part=orders[i:i + 4]):
+                breach(s, evil, where, part, rf"warn \w+: {evil} sent [\w? ]+: ")
+            globals()[f"test_{evil}_may_not_send_to_{receiver.lower()}_{i // 4}"] = test
+
+
+frame_tests()
+
+
+def test_malformed_payloads_end_the_worker_alone(s):
+    """What the table lets through and the decoder does not."""
+    t = types()
+    breach(s, "worker", "peer", [f"frame peer {t['TOKEN_PUT']} 0 64 64 0 1", f"frame peer {t['TOKEN_REFUSED']} 0 8 8 0 1"],
+           r"warn tokend: worker sent a malformed \w+: ")
+
+
+def test_a_flood(s):
+    """200,000 questions: tokend and supervisor answer others meanwhile."""
+    t = types()
+    phone = start(s, "worker", [f"frame peer {t['TOKEN_GET']} 0 0 0 0 200000", f"frame supervisor {t['JOINED']} 0 0 0 0 200000"])
+    tokend = phone.child("tokend")
+    for number in range(2):
+        order(phone.child("worker"), number)
+        for _ in range(5):
+            equal(phone.ctl("version").returncode, 0)
+    until(lambda: phone.status().get("pid") == phone.pid, "the supervisor answers")
+    equal(phone.child("tokend"), tokend, "tokend goes on")
+    until(lambda: s.joined() >= 1 and s.call("GET", "/bytes/5").status == 200, "it serves", 60)
