@@ -20,6 +20,11 @@
 #include "version.h"
 
 #define CLIENTS_MAX 8
+/* … of which so many are kept for root, whatever others hold. */
+#define ROOT_CLIENTS 2
+/* Connections taken in a second; the rest waits in the backlog. */
+#define ACCEPTS_MAX 50
+#define WINDOW_MS 1000
 /* A client that says nothing, and a child that answers nothing. */
 #define IDLE_S 30
 #define STATUS_S 2
@@ -38,6 +43,9 @@ struct client {
 struct control {
 	struct service *service;
 	struct event *accept;
+	struct event *again; /* accepts again */
+	int64_t window_ms;   /* when the window of `accepts` began */
+	unsigned accepts;
 	TAILQ_HEAD(client_list, client) clients;
 	unsigned count;
 };
@@ -305,10 +313,46 @@ may_ask(int fd, const struct ucred *peer)
 }
 
 static void
+on_again(evutil_socket_t fd, short what, void *arg)
+{
+	struct control *control = arg;
+
+	(void)fd;
+	(void)what;
+	(void)event_add(control->accept, NULL);
+}
+
+/* Whoever connects without end is made to wait, with everybody else on this
+ * socket: the service itself must not. */
+static void
+slow_down(struct control *control)
+{
+	static const struct timeval pause = {.tv_sec = WINDOW_MS / 1000};
+	int64_t now_ms = util_mono_ms();
+
+	if (now_ms - control->window_ms >= WINDOW_MS) {
+		control->window_ms = now_ms;
+		control->accepts = 0;
+	}
+	if (++control->accepts < ACCEPTS_MAX)
+		return;
+	log_warnx("control socket: %d connections within a second: it rests",
+	    ACCEPTS_MAX);
+	(void)event_del(control->accept);
+	(void)evtimer_add(control->again, &pause);
+}
+
+static unsigned
+clients_max(const struct ucred *peer)
+{
+	return peer->uid == 0 ? CLIENTS_MAX : CLIENTS_MAX - ROOT_CLIENTS;
+}
+
+static void
 on_accept(evutil_socket_t listener, short what, void *arg)
 {
 	struct control *control = arg;
-	struct ucred peer;
+	struct ucred peer = {.uid = (uid_t)-1};
 	socklen_t len = sizeof(peer);
 	int fd;
 
@@ -316,13 +360,15 @@ on_accept(evutil_socket_t listener, short what, void *arg)
 	fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (fd == -1)
 		return;
+	slow_down(control);
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == -1 ||
 	    !may_ask(fd, &peer)) {
 		log_warnx(
 		    "control socket: uid %d may not ask here", (int)peer.uid);
 		util_close(&fd);
-	} else if (control->count == CLIENTS_MAX) {
-		log_warnx("control socket: more than %d clients", CLIENTS_MAX);
+	} else if (control->count >= clients_max(&peer)) {
+		log_warnx(
+		    "control socket: more than %u clients", clients_max(&peer));
 		util_close(&fd);
 	} else {
 		client_create(control, fd);
@@ -340,6 +386,9 @@ control_create(struct service *s, int fd)
 	TAILQ_INIT(&control->clients);
 	control->accept =
 	    event_new(s->base, fd, EV_READ | EV_PERSIST, on_accept, control);
+	control->again = evtimer_new(s->base, on_again, control);
+	if (control->again == NULL)
+		fatalx("out of memory");
 	if (control->accept == NULL || event_add(control->accept, NULL) == -1)
 		fatalx("out of memory");
 	return control;
@@ -353,5 +402,6 @@ control_free(struct control *control)
 	while (!TAILQ_EMPTY(&control->clients))
 		client_free(TAILQ_FIRST(&control->clients));
 	event_free(control->accept);
+	event_free(control->again);
 	free(control);
 }

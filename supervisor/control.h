@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * telephonectl's questions, on the control socket. Its clients are outsiders:
- * few at a time, bounded in time, and one that breaks the protocol loses its
- * own conversation only.
+ * root and group telephone alone, few at a time (some places are kept for
+ * root), bounded in time and in connections a second, and one that breaks the
+ * protocol loses its own conversation only.
  */
 #ifndef SUPERVISOR_CONTROL_H
 #define SUPERVISOR_CONTROL_H

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: MIT
+"""Clients of the control socket that are none: a bad one never costs more
+than its own connection."""
+import os, random, socket, struct, subprocess, time
+
+import harness
+from harness import check, equal, until
+
+TYPES = 40  # more than there are
+IDLE_CLIENTS = 6  # whoever is not root gets so many; root always finds two more
+
+
+def dial(phone):
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    sock.settimeout(20)
+    sock.connect(phone.env["CONTROL_SOCKET"])
+    return sock
+
+
+def answers(phone):
+    until(lambda: phone.ctl("version").returncode == 0, "telephonectl is answered", 30)
+
+
+def ends(sock):
+    """The supervisor closes this conversation."""
+    try:
+        while sock.recv(1 << 17):
+            pass
+        return True
+    except ConnectionResetError:
+        return True
+    except socket.timeout:
+        return False
+
+
+def frame(kind, payload=b"", flags=0, length=None):
+    return struct.pack("=HHII", kind, flags, 0, len(payload) if length is None else length) + payload
+
+
+def test_frames_that_a_client_may_not_send(s):
+    phone = s.start()
+    may = set()
+    for kind in range(TYPES):
+        with dial(phone) as sock:
+            sock.send(frame(kind))
+            sock.settimeout(0.5)
+            if not ends(sock):
+                may.add(kind)
+    # STATUS, RELOAD, RECONNECT, VERSION
+    check(1 <= len(may) <= 4, may)
+    answers(phone)
+    equal(phone.status()["worker_restarts"], 0)
+    equal(s.call("GET", "/bytes/5").status, 200)
+
+
+def test_packets_that_are_no_frames(s):
+    phone = s.start()
+    before, dice = phone.children(), random.Random(1)
+    packets = [b"", b"\0", frame(9, b"x"), frame(9, flags=1), frame(9, length=1 << 31), frame(9, b"x" * 60000),
+               frame(9, length=4), *(dice.randbytes(dice.randrange(1, 200)) for _ in range(60))]
+    for packet in packets:
+        with dial(phone) as sock:
+            sock.send(packet)
+            check(ends(sock), f"{packet[:20]!r} is taken")
+    null = os.open("/dev/null", os.O_RDONLY)
+    for fds in ([null], [null] * 5):
+        with dial(phone) as sock:
+            socket.send_fds(sock, [frame(9)], fds)
+            check(ends(sock), "descriptors are taken")
+    os.close(null)
+    open_fds = len(os.listdir(f"/proc/{phone.pid}/fd"))
+    check(open_fds < 40, f"{open_fds} descriptors are open in the supervisor")
+    answers(phone)
+    equal(phone.children(), before)
+
+
+CLIENT = """
+import socket, sys, time
+held = []
+for _ in range(12):
+    c = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    c.connect(sys.argv[1])
+    held.append(c)
+print("held", flush=True)
+time.sleep(60)
+"""
+
+
+def test_places_are_kept_for_root(s):
+    if os.geteuid() != 0:
+        raise harness.LeftOut("needs root")
+    phone = s.start()
+    other = subprocess.Popen(["/usr/bin/python3", "-c", CLIENT, phone.env["CONTROL_SOCKET"]], stdout=subprocess.PIPE,
+                             user=harness.NOBODY, group=harness.NOBODY, extra_groups=[])
+    try:
+        other.stdout.readline()
+        phone.wait_log(rf"control socket: more than {IDLE_CLIENTS} clients")
+        equal(phone.ctl("version").returncode, 0, "root is answered")
+    finally:
+        other.kill()
+        other.wait()
+        other.stdout.close()
+
+
+def test_connections_without_end(s):
+    phone = s.start()
+    end = time.monotonic() + 3
+    while time.monotonic() < end:
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as sock:
+                sock.settimeout(0.2)
+                sock.connect(phone.env["CONTROL_SOCKET"])
+        except OSError:
+            pass
+    phone.wait_log(r"control socket: 50 connections within a second: it rests")
+    rests = phone.log().count("it rests")
+    check(rests <= 10, f"{rests} times 50 connections were taken in 3 s")
+    equal(s.call("GET", "/bytes/5").status, 200)
+    answers(phone)
