@@ -209,7 +209,23 @@ def check_documents():
     check("README's make targets exist", (t for t in targets if not re.search(rf"^{t}:", makefile, re.M)))
 
 
-for step in (check_links, check_hardening, check_installed, check_no_attacks, check_sbom, check_includes, check_form, check_documents):
+def check_threat_model():
+    """Each row names tests, and they exist (those of batches end with a number)."""
+    rows = [r for r in read("SECURITY.md").splitlines() if r.startswith("| ") and not r.startswith("| the attacker holds")]
+    check("SECURITY.md has its rows", [] if len(rows) >= 12 else [str(len(rows))])
+    check("each row of the threat model names a test", (r for r in rows if "`test_" not in r.split("|")[-2]))
+    sources_of = {os.path.relpath(p, "tests/it"): read(p) for p in glob.glob("tests/it/**/test_*.py", recursive=True)}
+
+    def exists(path, name):
+        text = sources_of.get(path, "")
+        batch = re.sub(r"_\d+$", "", name).removeprefix("test_")
+        return f"def {name}(" in text or f'"{batch}"' in text or "_may_not_send_to_" in name and "may_not_send_to_" in text
+    check("the tests of the threat model exist",
+          (f"{path}: {name}" for row in rows for path, names in re.findall(r"`([\w/]+\.py)`: ((?:`test_\w+`(?:, )?)+)", row)
+           for name in re.findall(r"`(test_\w+)`", names) if not exists(path, name)))
+
+
+for step in (check_links, check_hardening, check_installed, check_no_attacks, check_sbom, check_includes, check_form, check_documents, check_threat_model):
     step()
 print(f"{passed} passed, {failed} failed")
 sys.exit(failed != 0)
