@@ -46,6 +46,7 @@ struct plugboard {
 	struct link *link;
 	struct event *deadline; /* of the attempt */
 	struct event *failure;	/* delivers one found in plugboard_connect */
+	struct event *farewell; /* the close frame, when all is sent */
 	char *path;		/* with the token in it: wiped after use */
 	bool open;
 	bool closing;
@@ -121,6 +122,7 @@ reset(struct plugboard *pb)
 	pb->dial = NULL;
 	timer_stop(pb->deadline);
 	timer_stop(pb->failure);
+	timer_stop(pb->farewell);
 	path_wipe(pb);
 	inbox_clear(&pb->inbox);
 	sender_stop(pb->sender);
@@ -323,11 +325,26 @@ on_writable(struct plugboard *pb, struct lws *wsi)
 		if (write_fragment(pb, wsi) == -1)
 			return -1;
 	}
-	if (!pb->closing)
-		return 0;
+	if (pb->closing)
+		timer_set_ms(pb->farewell, 0);
+	return 0;
+}
+
+/* All is sent, and the close frame follows. Not from WRITEABLE: when -1 is
+ * returned there, libwebsockets 4.1 closes without the frame, whatever
+ * lws_close_reason() was told. */
+static void
+on_farewell(evutil_socket_t fd, short what, void *arg)
+{
+	struct plugboard *pb = arg;
+	struct lws *wsi = pb->link->wsi;
+
+	(void)fd;
+	(void)what;
 	lws_close_reason(wsi, (enum lws_close_status)pb->close_code,
 	    (unsigned char *)pb->close_reason, strlen(pb->close_reason));
-	return -1;
+	lws_set_timeout(wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_SYNC);
+	loop_kick(pb->params.loop);
 }
 
 static void
@@ -614,6 +631,7 @@ plugboard_create(const struct plugboard_params *params)
 	inbox_init(&pb->inbox, params->message_max);
 	pb->deadline = timer_create_ms(base, on_deadline, pb);
 	pb->failure = timer_create_ms(base, on_failure, pb);
+	pb->farewell = timer_create_ms(base, on_farewell, pb);
 	sender.base = base;
 	pb->sender = sender_create(&sender);
 	if (pb->sender == NULL) {
@@ -631,6 +649,7 @@ plugboard_free(struct plugboard *pb)
 	reset(pb);
 	timer_clear(&pb->deadline);
 	timer_clear(&pb->failure);
+	timer_clear(&pb->farewell);
 	sender_free(pb->sender);
 	free(pb);
 }
