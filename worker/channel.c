@@ -553,6 +553,12 @@ channel_is_joined(const struct channel *c)
 	return c->state == CHANNEL_JOINED || c->state == CHANNEL_LEAVING;
 }
 
+bool
+channel_is_joining(const struct channel *c)
+{
+	return c->state == CHANNEL_JOINING;
+}
+
 uint64_t
 channel_generation(const struct channel *c)
 {

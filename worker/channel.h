@@ -81,6 +81,8 @@ void channel_closed(struct channel *);
 void channel_message(struct channel *, uint8_t *data, size_t len);
 
 bool channel_is_joined(const struct channel *);
+/* phx_join was sent: the server may hold us for joined already. */
+bool channel_is_joining(const struct channel *);
 
 /* A heartbeat now, besides the schedule, unless one is under way or was sent
  * in the last second: before a long message, or when the network changed. */

@@ -18,7 +18,8 @@
 #include "tunnel.h"
 #include "util.h"
 
-/* How long a close handshake (RFC 6455 §7.1.2) may take when leaving. */
+/* How long a join or a close handshake (RFC 6455 §7.1.2) may take when
+ * leaving. */
 #define CLOSE_TIMEOUT_MS 2000
 /* Over which all telephones of a server that restarts come back. */
 #define RESTART_SPREAD_MS 1000
@@ -285,6 +286,10 @@ on_joined(void *arg)
 {
 	struct tunnel *t = arg;
 
+	if (t->left) {
+		channel_leave(t->channel);
+		return;
+	}
 	t->state = PROTO_TUNNEL_JOINED;
 	log_info("joined %s at %s by tunnel %u", channel_topic(t->channel),
 	    t->where, t->params.number);
@@ -396,7 +401,8 @@ void
 tunnel_drain(struct tunnel *t)
 {
 	t->draining = true;
-	if (!channel_is_joined(t->channel))
+	/* In the middle of a join the server may have given us requests. */
+	if (!channel_is_joined(t->channel) && !channel_is_joining(t->channel))
 		tunnel_leave(t);
 }
 
@@ -410,6 +416,11 @@ tunnel_leave(struct tunnel *t)
 	if (channel_is_joined(t->channel)) {
 		t->state = PROTO_TUNNEL_DRAINING;
 		channel_leave(t->channel);
+		return;
+	}
+	if (channel_is_joining(t->channel)) { /* on_joined goes on */
+		t->state = PROTO_TUNNEL_DRAINING;
+		timer_set_ms(t->close, CLOSE_TIMEOUT_MS);
 		return;
 	}
 	plugboard_drop(t->plugboard);
