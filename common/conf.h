@@ -21,6 +21,13 @@
 
 enum conf_id {
 	CONF_PLUGBOARD_URL,
+	CONF_PLUGBOARD_CA_FILE,
+	CONF_PLUGBOARD_CLIENT_CERT,
+	CONF_PLUGBOARD_CLIENT_KEY,
+	CONF_PLUGBOARD_PIN,
+	CONF_HTTPS_PROXY,
+	CONF_HTTP_PROXY,
+	CONF_NO_PROXY,
 	CONF_TELEPHONE_TOKEN,
 	CONF_TELEPHONE_TOKEN_FILE,
 	CONF_SECRET_KEY_BASE,
@@ -28,6 +35,9 @@ enum conf_id {
 	CONF_BACKEND_HOST,
 	CONF_BACKEND_PORT,
 	CONF_BACKEND_SCHEME,
+	CONF_BACKEND_CA_FILE,
+	CONF_BACKEND_CLIENT_CERT,
+	CONF_BACKEND_CLIENT_KEY,
 	CONF_CONNECT_TIMEOUT,
 	CONF_REQUEST_TIMEOUT,
 	CONF_ACCEPT_ENCODING,
@@ -67,6 +77,9 @@ enum conf_type {
 	CONF_TYPE_HOST, /* name, IPv4 or IPv6 literal (brackets allowed) */
 	CONF_TYPE_URL,	/* ws:// or wss:// */
 	CONF_TYPE_PATH,
+	CONF_TYPE_FILE,	 /* a path; must be there and readable at start */
+	CONF_TYPE_PROXY, /* proxy_url.h; never shown */
+	CONF_TYPE_PIN,	 /* pin.h */
 	CONF_TYPE_INT,
 	CONF_TYPE_DURATION, /* as Go's ParseDuration: 1h30m, 250ms; plain
 			       numbers are refused but for 0 */

@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "conf.h"
 #include "url.h"
@@ -347,6 +348,40 @@ check_pair(struct conf *c, enum conf_id value, enum conf_id file)
 		    conf_keys[value].name, conf_keys[file].name);
 }
 
+/* What belongs to TLS, where there is none; and a key without its owner. */
+static void
+check_tls(struct conf *c)
+{
+	static const struct {
+		enum conf_id ca, cert, key;
+	} sets[] = {
+	    {CONF_PLUGBOARD_CA_FILE, CONF_PLUGBOARD_CLIENT_CERT,
+		CONF_PLUGBOARD_CLIENT_KEY},
+	    {CONF_BACKEND_CA_FILE, CONF_BACKEND_CLIENT_CERT,
+		CONF_BACKEND_CLIENT_KEY},
+	};
+	bool clear =
+	    strncasecmp(conf_text(c, CONF_PLUGBOARD_URL), "ws:", 3) == 0;
+	size_t i;
+
+	for (i = 0; i < UTIL_COUNT(sets); i++)
+		if (conf_is_set(c, sets[i].key) &&
+		    !conf_is_set(c, sets[i].cert))
+			(void)buf_printf(&c->faults,
+			    "%s: it is of no use without %s; name the "
+			    "certificate of this key\n",
+			    conf_keys[sets[i].key].name,
+			    conf_keys[sets[i].cert].name);
+	if (clear &&
+	    (conf_is_set(c, CONF_PLUGBOARD_CA_FILE) ||
+		conf_is_set(c, CONF_PLUGBOARD_CLIENT_CERT) ||
+		conf_is_set(c, CONF_PLUGBOARD_PIN)))
+		(void)buf_printf(&c->warnings,
+		    "PLUGBOARD_URL: ws:// is not verified: what "
+		    "PLUGBOARD_CA_FILE, PLUGBOARD_CLIENT_CERT and "
+		    "PLUGBOARD_PIN say is not used\n");
+}
+
 int
 conf_finish(struct conf *c)
 {
@@ -363,5 +398,6 @@ conf_finish(struct conf *c)
 	check_pair(c, CONF_SECRET_KEY_BASE, CONF_SECRET_KEY_BASE_FILE);
 	check_pair(c, CONF_TELEPHONE_TOKEN, CONF_TELEPHONE_TOKEN_FILE);
 	check_url(c);
+	check_tls(c);
 	return c->faults.len == 0 && !c->faults.failed ? 0 : -1;
 }

@@ -6,6 +6,8 @@
 
 #include "conf_value.h"
 #include "log.h"
+#include "pin.h"
+#include "proxy_url.h"
 #include "secret.h"
 #include "url.h"
 #include "util.h"
@@ -302,6 +304,43 @@ judge_url(const struct conf_key *k, const char *text, int64_t *num,
 	return error == NULL ? NULL : space;
 }
 
+/* Never shown, either: a user and a password may stand in it. */
+static const char *
+judge_proxy(const struct conf_key *k, const char *text, int64_t *num,
+    char space[CONF_FAULT_MAX])
+{
+	struct proxy_url p;
+	const char *error = judge_text(k, text, num, space);
+
+	if (error != NULL)
+		return error;
+	error = proxy_url_parse(&p, text);
+	explicit_bzero(&p, sizeof(p));
+	if (error == NULL)
+		return NULL;
+	(void)util_fmt(space, CONF_FAULT_MAX,
+	    "%s; write http://host:port or http://user:password@host:port",
+	    error);
+	return space;
+}
+
+static const char *
+judge_pin(const struct conf_key *k, const char *text, int64_t *num,
+    char space[CONF_FAULT_MAX])
+{
+	uint8_t pins[PIN_MAX][PIN_LEN];
+	const char *error = judge_text(k, text, num, space);
+
+	if (error != NULL || pin_parse(pins, text) > 0)
+		return error;
+	(void)util_fmt(space, CONF_FAULT_MAX,
+	    "it is no list of up to %d pins, each the base64 of a SHA-256 (44 "
+	    "characters), with commas between them; telephone.conf(5) says "
+	    "how one is made",
+	    PIN_MAX);
+	return space;
+}
+
 const char *
 conf_judge(const struct conf_key *k, const char *text, int64_t *num,
     char space[CONF_FAULT_MAX])
@@ -312,6 +351,9 @@ conf_judge(const struct conf_key *k, const char *text, int64_t *num,
 	    [CONF_TYPE_HOST] = judge_host,
 	    [CONF_TYPE_URL] = judge_url,
 	    [CONF_TYPE_PATH] = judge_text,
+	    [CONF_TYPE_FILE] = judge_text,
+	    [CONF_TYPE_PROXY] = judge_proxy,
+	    [CONF_TYPE_PIN] = judge_pin,
 	    [CONF_TYPE_INT] = judge_int,
 	    [CONF_TYPE_DURATION] = judge_duration,
 	    [CONF_TYPE_SIZE] = judge_size,

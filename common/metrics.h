@@ -66,6 +66,11 @@ enum metrics_type {
 	METRICS_RECONNECT(X, REFUSED, "refused")                               \
 	METRICS_RECONNECT(X, UNREACHABLE, "unreachable")                       \
 	METRICS_RECONNECT(X, TIMEOUT, "timeout")                               \
+	METRICS_RECONNECT(X, PROXY_UNREACHABLE, "proxy_unreachable")           \
+	METRICS_RECONNECT(X, PROXY_TIMEOUT, "proxy_timeout")                   \
+	METRICS_RECONNECT(X, PROXY_AUTH, "proxy_auth")                         \
+	METRICS_RECONNECT(X, PROXY_STATUS, "proxy_status")                     \
+	METRICS_RECONNECT(X, PROXY_FAILED, "proxy_failed")                     \
 	METRICS_RECONNECT(X, TLS, "tls")                                       \
 	METRICS_RECONNECT(X, FORBIDDEN, "forbidden")                           \
 	METRICS_RECONNECT(X, HTTP_STATUS, "http_status")                       \

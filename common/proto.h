@@ -180,7 +180,12 @@ enum proto_reason {
 	PROTO_REASON_RESOLVE, /* name not resolved */
 	PROTO_REASON_REFUSED, /* TCP refused */
 	PROTO_REASON_UNREACHABLE,
-	PROTO_REASON_TIMEOUT, /* connect or handshake deadline */
+	PROTO_REASON_TIMEOUT,		/* connect or handshake deadline */
+	PROTO_REASON_PROXY_UNREACHABLE, /* resolve, refused, no route */
+	PROTO_REASON_PROXY_TIMEOUT,
+	PROTO_REASON_PROXY_AUTH,   /* 407 */
+	PROTO_REASON_PROXY_STATUS, /* any other answer than 2xx */
+	PROTO_REASON_PROXY_FAILED, /* no answer, or one that is no HTTP */
 	PROTO_REASON_TLS,
 	PROTO_REASON_FORBIDDEN,	  /* 403: the token */
 	PROTO_REASON_HTTP_STATUS, /* any other answer than 101 */

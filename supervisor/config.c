@@ -136,6 +136,34 @@ set_flag(
 	(void)conf_set(conf, id, copy, CONF_FLAG, where);
 }
 
+/* What can be said before a worker reads them. It does so as root, where
+ * telephone was started by root. */
+static void
+check_files(struct conf *conf)
+{
+	size_t i;
+
+	for (i = 0; i < CONF_KEYS; i++) {
+		const char *path = conf_text(conf, (enum conf_id)i);
+		struct stat sb;
+		int fd;
+
+		if (conf_keys[i].type != CONF_TYPE_FILE || path[0] == '\0')
+			continue;
+		fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+		if (fd == -1 || fstat(fd, &sb) == -1)
+			(void)buf_printf(&conf->faults,
+			    "%s: %s cannot be read: %s; name a PEM file that "
+			    "the user who starts telephone may read\n",
+			    conf_keys[i].name, path, strerror(errno));
+		else if (!S_ISREG(sb.st_mode))
+			(void)buf_printf(&conf->faults,
+			    "%s: %s is not a regular file; name a PEM file\n",
+			    conf_keys[i].name, path);
+		util_close(&fd);
+	}
+}
+
 int
 config_load(struct config *c, struct conf *conf)
 {
@@ -148,6 +176,7 @@ config_load(struct config *c, struct conf *conf)
 		keep_env(c, conf);
 	set_flag(conf, CONF_LOG_LEVEL, c->options.log_level, "--log-level");
 	set_flag(conf, CONF_LOG_FORMAT, c->options.log_format, "--log-format");
+	check_files(conf);
 	return conf_finish(conf);
 }
 

@@ -373,7 +373,7 @@ set_transfer(struct backend *b, CURL *e)
 	curl_easy_setopt(
 	    e, CURLOPT_CONNECTTIMEOUT_MS, (long)p->connect_timeout_ms);
 	curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)p->request_timeout_ms);
-	if (strcmp(p->scheme, "https") != 0)
+	if (strcasecmp(p->scheme, "https") != 0)
 		return;
 	curl_easy_setopt(e, CURLOPT_CAINFO, NULL);
 	curl_easy_setopt(e, CURLOPT_CAPATH, NULL);

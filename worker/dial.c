@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The race of dial.h. Addresses alternate between families as far as the
- * resolver's order allows (RFC 8305 §4); the sockets are closed again, since
- * libwebsockets makes its own.
+ * resolver's order allows (RFC 8305 §4); the sockets of those that lose are
+ * closed.
  */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -69,7 +71,11 @@ finish(struct dial *d, const struct dial_result *result)
 static void
 fail(struct dial *d, enum proto_reason reason, const char *error)
 {
-	struct dial_result result = {.reason = reason, .error = error};
+	struct dial_result result = {
+	    .reason = reason,
+	    .error = error,
+	    .fd = -1,
+	};
 
 	finish(d, &result);
 }
@@ -94,6 +100,8 @@ win(struct dial *d, unsigned i)
 	struct dial_result result = {.reason = PROTO_REASON_NONE};
 
 	memcpy(result.addr, d->found.addr[i], sizeof(result.addr));
+	result.fd = d->attempt[i].fd;
+	d->attempt[i].fd = -1;
 	finish(d, &result);
 }
 
@@ -150,7 +158,7 @@ static int
 begin(struct attempt *a, const char *addr, uint16_t port)
 {
 	struct addrinfo *ai = parse(addr, port);
-	int error = 0;
+	int error = 0, one = 1;
 
 	if (ai == NULL)
 		return EADDRNOTAVAIL;
@@ -160,6 +168,9 @@ begin(struct attempt *a, const char *addr, uint16_t port)
 	    (connect(a->fd, ai->ai_addr, ai->ai_addrlen) == -1 &&
 		errno != EINPROGRESS))
 		error = errno;
+	else /* as libwebsockets sets it on its own */
+		(void)setsockopt(
+		    a->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	freeaddrinfo(ai);
 	return error;
 }

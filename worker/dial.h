@@ -3,7 +3,7 @@
  * Finds an address of a host that answers TCP: resolves the name, then races
  * its addresses as RFC 8305 has it (a new attempt every 250 ms, or at once
  * when one fails), first one wins. libwebsockets hides why a connect failed
- * and never tries a second address, so it is given the winner, numeric.
+ * and never tries a second address, so it is given the winner's socket.
  */
 #ifndef WORKER_DIAL_H
 #define WORKER_DIAL_H
@@ -18,7 +18,8 @@ struct dial;
 struct dial_result {
 	enum proto_reason reason; /* PROTO_REASON_NONE: addr answers */
 	const char *error;	  /* static text for the log, or NULL */
-	char addr[LOOKUP_ADDR_MAX];
+	int fd; /* connected, not blocking, the callback's to close; or -1 */
+	char addr[LOOKUP_ADDR_MAX]; /* where to */
 };
 
 /* The dial is gone when this runs. The result is borrowed. */

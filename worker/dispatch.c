@@ -13,6 +13,7 @@
 #include <event2/event.h>
 
 #include "backend.h"
+#include "certs.h"
 #include "conf.h"
 #include "dispatch.h"
 #include "drain.h"
@@ -44,6 +45,7 @@ struct dispatch {
 	pid_t parent;
 	bool was_root;
 	struct resolve *resolve;
+	struct tls *backend_tls;
 	struct backend *backend;
 	struct proxy *proxy;
 	struct tunnels *tunnels;
@@ -265,26 +267,6 @@ on_fd(struct dispatch *d, struct ipc_frame *frame)
 	frame->fd = -1;
 }
 
-/* The CA store is needed only where TLS is spoken. */
-static int
-load_tls(struct dispatch *d)
-{
-	const char *url = conf_text(&d->conf, CONF_PLUGBOARD_URL);
-	const char *scheme = conf_text(&d->conf, CONF_BACKEND_SCHEME);
-	const char *bundle;
-
-	if (strncmp(url, "wss:", 4) != 0 && strcmp(scheme, "https") != 0)
-		return EX_OK;
-	bundle = tls_load_system(d->params.tls);
-	if (bundle == NULL) {
-		log_warnx("no CA bundle can be read: install the package "
-			  "ca-certificates");
-		return EX_CONFIG;
-	}
-	log_debug("certificates are verified by %s", bundle);
-	return EX_OK;
-}
-
 static void
 drop(struct dispatch *d)
 {
@@ -324,7 +306,7 @@ make_backend(struct dispatch *d)
 	struct backend_params params = {
 	    .base = loop_base(d->params.loop),
 	    .resolve = d->resolve,
-	    .tls = d->params.tls,
+	    .tls = d->backend_tls,
 	    .scheme = conf_text(&d->conf, CONF_BACKEND_SCHEME),
 	    .host = conf_text(&d->conf, CONF_BACKEND_HOST),
 	    .port = (uint16_t)conf_num(&d->conf, CONF_BACKEND_PORT),
@@ -434,7 +416,9 @@ on_conf_end(struct dispatch *d, struct ipc_frame *frame)
 	(void)frame;
 	log_set_level((enum log_level)conf_num(&d->conf, CONF_LOG_LEVEL));
 	log_set_format((enum log_format)conf_num(&d->conf, CONF_LOG_FORMAT));
-	code = load_tls(d);
+	code = certs_load(&d->conf, d->params.tls, d->backend_tls) == 0
+	    ? EX_OK
+	    : EX_CONFIG;
 	peer_send_put(d->supervisor, PROTO_CONF_ACK, 0, space,
 	    proto_put_u8(space, (uint8_t)code));
 	if (code != EX_OK) {
@@ -562,6 +546,9 @@ dispatch_create(const struct dispatch_params *params)
 	conf_init(&d->conf);
 	metrics_init(&d->metrics);
 	metrics_set(&d->metrics, METRICS_START_TIME, util_wall_ms() / 1000);
+	d->backend_tls = tls_create();
+	if (d->backend_tls == NULL)
+		fatalx("OpenSSL cannot be set up");
 	d->tokend = tokend_create(peer.base, &d->metrics, &tokend_ops, d);
 	peer.arg = d;
 	d->supervisor = peer_create(&peer);
@@ -580,6 +567,7 @@ dispatch_free(struct dispatch *d)
 	tunnels_free(d->tunnels); /* ends the answers that it still holds */
 	proxy_free(d->proxy);
 	backend_free(d->backend);
+	tls_free(d->backend_tls);
 	resolve_free(d->resolve);
 	tokend_free(d->tokend);
 	peer_free(d->supervisor);

@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The connection's life: idle → dialling (dial.c finds an address) → opening
- * (libwebsockets connects and upgrades) → open → idle.
- *
- * A `link` is what one libwebsockets connection knows of us. It outlives a
- * drop: libwebsockets closes when it pleases, and its late callbacks find a
- * link without a plugboard.
+ * The connection's life: idle → reaching (reach.c connects) → opening
+ * (libwebsockets speaks TLS and upgrades) → open → idle.
+ * Connecting is plugboard_connect.c.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -15,48 +12,18 @@
 #include <event2/event.h>
 #include <libwebsockets.h>
 
-#include "dial.h"
 #include "inbox.h"
-#include "log.h"
 #include "loop.h"
 #include "plugboard.h"
+#include "plugboard_parts.h"
+#include "reach.h"
 #include "retry_after.h"
 #include "sender.h"
-#include "target.h"
 #include "timer.h"
 #include "tls.h"
 #include "util.h"
 
-/* One fragment: long enough to be cheap, short enough that a ping is answered
- * between two of them. */
-#define FRAGMENT_LEN (128 * 1024)
 #define RX_LEN (64 * 1024)
-
-struct link {
-	struct plugboard *owner; /* NULL: dropped */
-	struct lws *wsi;
-	bool ended;	/* it said so: only its WSI_DESTROY is left */
-	bool calling;	/* inside lws_client_connect_via_info */
-	bool destroyed; /* … which destroyed it before it returned */
-};
-
-struct plugboard {
-	struct plugboard_params params;
-	struct dial *dial;
-	struct link *link;
-	struct event *deadline; /* of the attempt */
-	struct event *failure;	/* delivers one found in plugboard_connect */
-	struct event *farewell; /* the close frame, when all is sent */
-	char *path;		/* with the token in it: wiped after use */
-	bool open;
-	bool closing;
-	uint16_t close_code;
-	char close_reason[124]; /* RFC 6455 §5.5: 125 with the code */
-	struct plugboard_end end;
-	struct inbox inbox;
-	struct sender *sender;
-	uint8_t tx[LWS_PRE + FRAGMENT_LEN];
-};
 
 /* --- the queue ------------------------------------------------------------ */
 
@@ -101,8 +68,8 @@ plugboard_pace(struct plugboard *pb)
 
 /* --- the end of a connection ---------------------------------------------- */
 
-static void
-path_wipe(struct plugboard *pb)
+void
+plugboard_path_wipe(struct plugboard *pb)
 {
 	if (pb->path != NULL)
 		explicit_bzero(pb->path, strlen(pb->path));
@@ -118,12 +85,12 @@ reset(struct plugboard *pb)
 
 	pb->link = NULL;
 	pb->open = pb->closing = false;
-	dial_cancel(pb->dial);
-	pb->dial = NULL;
+	reach_cancel(pb->reach);
+	pb->reach = NULL;
 	timer_stop(pb->deadline);
 	timer_stop(pb->failure);
 	timer_stop(pb->farewell);
-	path_wipe(pb);
+	plugboard_path_wipe(pb);
 	inbox_clear(&pb->inbox);
 	sender_stop(pb->sender);
 	if (link != NULL) {
@@ -140,13 +107,18 @@ static void
 gone(struct plugboard *pb)
 {
 	struct plugboard_end end = pb->end;
+	char text[PLUGBOARD_TEXT_MAX];
 
+	if (end.text != NULL) { /* it may be the link's */
+		(void)util_strlcpy(text, end.text, sizeof(text));
+		end.text = text;
+	}
 	reset(pb);
 	pb->params.ops->on_gone(&end, pb->params.arg);
 }
 
-static void
-fail(struct plugboard *pb, enum proto_reason reason, const char *text)
+void
+plugboard_fail(struct plugboard *pb, enum proto_reason reason, const char *text)
 {
 	pb->end.reason = reason;
 	pb->end.text = text;
@@ -159,14 +131,23 @@ plugboard_drop(struct plugboard *pb)
 	reset(pb);
 }
 
+/* What TLS says about the end of an attempt, or NULL. */
+static const char *
+why_tls(struct plugboard *pb)
+{
+	return pb->link == NULL || pb->link->peer == NULL
+	    ? NULL
+	    : tls_peer_why(pb->link->peer);
+}
+
 /* What is known when an attempt fails before the 101. */
 static void
 judge_failure(struct plugboard *pb, const char *text)
 {
-	const char *why = pb->params.url.tls ? tls_why(pb->params.tls) : NULL;
+	const char *why = why_tls(pb);
 
 	if (pb->end.reason != PROTO_REASON_NONE)
-		return; /* an HTTP status, or our own deadline */
+		return; /* an HTTP status */
 	pb->end.reason =
 	    why != NULL ? PROTO_REASON_TLS : PROTO_REASON_HANDSHAKE;
 	pb->end.text = why != NULL ? why : text;
@@ -209,7 +190,7 @@ on_lws_gone(struct plugboard *pb, const char *text)
 static void
 on_stuck(enum proto_reason reason, const char *text, void *arg)
 {
-	fail(arg, reason, text);
+	plugboard_fail(arg, reason, text);
 }
 
 static void
@@ -356,6 +337,13 @@ on_peer_close(struct plugboard *pb, const uint8_t *in, size_t len)
 		pb->end.detail = (uint16_t)(in[0] << 8 | in[1]);
 }
 
+void
+plugboard_link_free(struct link *link)
+{
+	tls_peer_free(link->peer);
+	free(link);
+}
+
 /* The connection's own last word: the link goes with it. */
 static void
 on_destroy(struct link *link)
@@ -368,7 +356,7 @@ on_destroy(struct link *link)
 	if (link->calling)
 		link->destroyed = true;
 	else
-		free(link);
+		plugboard_link_free(link);
 }
 
 static int
@@ -449,8 +437,6 @@ on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
 {
 	struct link *link = user;
 
-	if (reason == LWS_CALLBACK_OPENSSL_PERFORM_SERVER_CERT_VERIFICATION)
-		return tls_verify(len == 1, user) || len != 1 ? 0 : 1;
 	if (!is_about_a_link(reason) || link == NULL)
 		return 0;
 	if (reason == LWS_CALLBACK_WSI_DESTROY) {
@@ -476,124 +462,6 @@ const struct lws_protocols *
 plugboard_protocols(void)
 {
 	return protocols;
-}
-
-/* --- connecting ----------------------------------------------------------- */
-
-static void
-link_settle(struct plugboard *pb, struct link *link, struct lws *wsi)
-{
-	link->calling = false;
-	if (link->ended && !link->destroyed)
-		return; /* on_destroy frees it */
-	if (link->destroyed || wsi == NULL) {
-		/* Gone already; with or without having said so. */
-		if (link->owner != NULL) {
-			link->owner = NULL;
-			pb->link = NULL;
-			fail(pb, PROTO_REASON_HANDSHAKE,
-			    "the connection could not be set up");
-		}
-		free(link);
-		return;
-	}
-	if (link->wsi == NULL)
-		link->wsi = wsi;
-}
-
-static void
-open_link(struct plugboard *pb, const char *addr)
-{
-	struct lws_client_connect_info info;
-	char host[URL_HOST_MAX + 8];
-	struct link *link = calloc(1, sizeof(*link));
-
-	if (link == NULL ||
-	    !url_host_header(&pb->params.url, host, sizeof(host))) {
-		free(link);
-		fail(pb, PROTO_REASON_HANDSHAKE, "out of memory");
-		return;
-	}
-	memset(&info, 0, sizeof(info));
-	info.context = loop_lws(pb->params.loop);
-	info.address = addr;
-	info.port = pb->params.url.port;
-	info.path = pb->path;
-	info.host = host;
-	info.ssl_connection = pb->params.url.tls ? LCCSCF_USE_SSL : 0;
-	info.alpn = "http/1.1";
-	info.local_protocol_name = protocols[0].name;
-	info.ietf_version_or_minus_one = -1;
-	info.userdata = link;
-	info.pwsi = &link->wsi;
-	if (pb->params.url.tls && strchr(pb->params.url.host, ':') != NULL) {
-		/* libwebsockets cannot verify an IPv6 literal; tls.c can. */
-		info.ssl_connection |= LCCSCF_SKIP_SERVER_CERT_HOSTNAME_CHECK;
-		tls_expect_address(pb->params.tls, pb->params.url.host);
-	}
-	tls_forget(pb->params.tls);
-	link->owner = pb;
-	link->calling = true;
-	pb->link = link;
-	link_settle(pb, link, lws_client_connect_via_info(&info));
-	loop_kick(pb->params.loop);
-}
-
-static void
-on_dialled(const struct dial_result *result, void *arg)
-{
-	struct plugboard *pb = arg;
-
-	pb->dial = NULL;
-	if (result->reason != PROTO_REASON_NONE) {
-		fail(pb, result->reason, result->error);
-		return;
-	}
-	open_link(pb, result->addr);
-	path_wipe(pb);
-}
-
-static void
-on_deadline(evutil_socket_t fd, short what, void *arg)
-{
-	(void)fd;
-	(void)what;
-	fail(arg, PROTO_REASON_TIMEOUT,
-	    "no answer to the WebSocket handshake within CONNECT_TIMEOUT");
-}
-
-static void
-on_failure(evutil_socket_t fd, short what, void *arg)
-{
-	(void)fd;
-	(void)what;
-	fail(arg, PROTO_REASON_RESOLVE, "the look-up could not be started");
-}
-
-int
-plugboard_connect(struct plugboard *pb, const char *token)
-{
-	struct dial_params dial = {
-	    .base = loop_base(pb->params.loop),
-	    .resolve = pb->params.resolve,
-	    .host = pb->params.url.host,
-	    .port = pb->params.url.port,
-	    .timeout_ms = pb->params.connect_timeout_ms,
-	    .cb = on_dialled,
-	    .arg = pb,
-	};
-
-	pb->path = target_make(&pb->params.url, token);
-	if (pb->path == NULL)
-		return -1;
-	memset(&pb->end, 0, sizeof(pb->end));
-	pb->end.retry_after_s = -1;
-	/* A little longer than the dial, whose own error says more. */
-	timer_set_ms(pb->deadline, pb->params.connect_timeout_ms + 50);
-	pb->dial = dial_start(&dial);
-	if (pb->dial == NULL)
-		timer_set_ms(pb->failure, 0);
-	return 0;
 }
 
 bool
@@ -628,9 +496,13 @@ plugboard_create(const struct plugboard_params *params)
 	if (pb == NULL)
 		return NULL;
 	pb->params = *params;
+	if (params->proxy != NULL) {
+		pb->proxy = *params->proxy;
+		pb->params.proxy = &pb->proxy;
+	}
 	inbox_init(&pb->inbox, params->message_max);
-	pb->deadline = timer_create_ms(base, on_deadline, pb);
-	pb->failure = timer_create_ms(base, on_failure, pb);
+	pb->deadline = timer_create_ms(base, plugboard_on_deadline, pb);
+	pb->failure = timer_create_ms(base, plugboard_on_failure, pb);
 	pb->farewell = timer_create_ms(base, on_farewell, pb);
 	sender.base = base;
 	pb->sender = sender_create(&sender);

@@ -16,6 +16,7 @@
 #include "outbox.h"
 #include "pace.h"
 #include "proto.h"
+#include "proxy_url.h"
 #include "url.h"
 
 struct loop;
@@ -23,6 +24,9 @@ struct lws_protocols;
 struct plugboard;
 struct resolve;
 struct tls;
+
+/* Longest text of an end that is kept whole. */
+#define PLUGBOARD_TEXT_MAX 320
 
 /* Why a connection ended or an attempt failed. */
 struct plugboard_end {
@@ -55,10 +59,11 @@ struct plugboard_params {
 	struct resolve *resolve;
 	struct tls *tls;
 	struct url url;
-	int64_t connect_timeout_ms; /* resolve to 101 */
-	size_t message_max;	    /* bytes of one message received */
-	int64_t send_timeout_ms;    /* without any progress in sending */
-	int64_t message_send_ms;    /* from first to last byte of a message */
+	const struct proxy_url *proxy; /* copied; NULL: none */
+	int64_t connect_timeout_ms;    /* resolve to 101 */
+	size_t message_max;	       /* bytes of one message received */
+	int64_t send_timeout_ms;       /* without any progress in sending */
+	int64_t message_send_ms; /* from first to last byte of a message */
 	const struct plugboard_ops *ops;
 	void *arg;
 };

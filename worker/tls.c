@@ -1,91 +1,181 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * OpenSSL, as far as the worker speaks to it itself. The verify callback sees
- * every certificate of a chain; what it notes is all that is known later.
+ * OpenSSL's callbacks: who the other end is, and what is to be remembered of
+ * a handshake. A connection is found by its descriptor, since libwebsockets
+ * makes the SSL object when it pleases; there are never more than a few.
  */
-#include <arpa/inet.h>
-#include <stdbool.h>
 #include <stdlib.h>
-#include <unistd.h>
+#include <string.h>
 
+#include <arpa/inet.h>
 #include <openssl/err.h>
+#include <openssl/evp.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
 #include "tls.h"
+#include "tls_parts.h"
 #include "util.h"
-
-struct tls {
-	SSL_CTX *ctx;
-	int verify_error;    /* X509_V_*, X509_V_OK: none seen */
-	bool begun, done;    /* the handshake */
-	bool alert;	     /* the handshake failed otherwise */
-	char alert_text[80]; /* static in OpenSSL, but not promised so */
-	char address[64];
-};
-
-/* The bundles of Debian, Fedora, SUSE, Alpine, in one file each. */
-static const char *const bundles[] = {
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/ssl/ca-bundle.pem",
-    "/etc/ssl/cert.pem",
-};
 
 static int tls_index = -1; /* where an SSL_CTX keeps its struct tls */
 
-static bool
-is_expected(const struct tls *t, X509_STORE_CTX *store)
+static struct tls_peer *
+peer_of(const SSL *ssl)
 {
-	X509 *leaf = X509_STORE_CTX_get0_cert(store);
+	struct tls *t = SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), tls_index);
+	struct tls_peer *p;
+	int fd = SSL_get_fd(ssl);
 
-	return t->address[0] == '\0' ||
-	    (leaf != NULL && X509_check_ip_asc(leaf, t->address, 0) == 1);
+	if (t == NULL)
+		return NULL;
+	LIST_FOREACH(p, &t->peers, entry)
+	if (p->fd == fd)
+		return p;
+	return NULL;
 }
 
-bool
-tls_verify(bool ok, X509_STORE_CTX *store)
+/* --- who it is -------------------------------------------------------------
+ */
+
+static bool
+is_literal(const char *host)
+{
+	uint8_t space[sizeof(struct in6_addr)];
+
+	return inet_pton(AF_INET, host, space) == 1 ||
+	    inet_pton(AF_INET6, host, space) == 1;
+}
+
+static bool
+expect(X509_STORE_CTX *store, const char *host)
+{
+	X509_VERIFY_PARAM *param = X509_STORE_CTX_get0_param(store);
+
+	X509_VERIFY_PARAM_set_hostflags(
+	    param, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+	return is_literal(host)
+	    ? X509_VERIFY_PARAM_set1_ip_asc(param, host) == 1
+	    : X509_VERIFY_PARAM_set1_host(param, host, 0) == 1;
+}
+
+static bool
+is_pinned(const struct tls *t, X509 *cert)
+{
+	uint8_t digest[PIN_LEN], *der = NULL;
+	int i, len = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(cert), &der);
+	bool found = false;
+
+	if (len <= 0)
+		return false;
+	if (EVP_Digest(der, (size_t)len, digest, NULL, EVP_sha256(), NULL) == 1)
+		for (i = 0; i < t->pin_count; i++)
+			found =
+			    found || memcmp(t->pins[i], digest, PIN_LEN) == 0;
+	OPENSSL_free(der);
+	return found;
+}
+
+/* RFC 7469 §2.6: any pin, anywhere in the chain that was verified. */
+static bool
+has_pin(const struct tls *t, X509_STORE_CTX *store)
+{
+	STACK_OF(X509) *chain = X509_STORE_CTX_get0_chain(store);
+	int i;
+
+	if (t->pin_count == 0)
+		return true;
+	for (i = 0; i < sk_X509_num(chain); i++)
+		if (is_pinned(t, sk_X509_value(chain, i)))
+			return true;
+	return false;
+}
+
+/* In the place of OpenSSL's own: it is this that lets nobody else in, whatever
+ * libwebsockets has set up. */
+static int
+on_verify(X509_STORE_CTX *store, void *arg)
 {
 	SSL *ssl = X509_STORE_CTX_get_ex_data(
 	    store, SSL_get_ex_data_X509_STORE_CTX_idx());
-	struct tls *t = SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), tls_index);
+	struct tls_peer *p = peer_of(ssl);
 
-	if (t == NULL)
-		return ok;
-	if (ok && X509_STORE_CTX_get_error_depth(store) == 0 &&
-	    !is_expected(t, store)) {
-		X509_STORE_CTX_set_error(store, X509_V_ERR_IP_ADDRESS_MISMATCH);
-		ok = false;
+	if (p == NULL || !expect(store, p->host)) {
+		X509_STORE_CTX_set_error(
+		    store, X509_V_ERR_APPLICATION_VERIFICATION);
+		return 0;
 	}
-	if (!ok)
-		t->verify_error = X509_STORE_CTX_get_error(store);
-	return ok;
+	if (X509_verify_cert(store) != 1) {
+		p->verify_error = X509_STORE_CTX_get_error(store);
+		return 0;
+	}
+	if (has_pin(arg, store))
+		return 1;
+	p->pin_mismatch = true;
+	X509_STORE_CTX_set_error(store, X509_V_ERR_APPLICATION_VERIFICATION);
+	return 0;
 }
 
-static int
-on_verify(int ok, X509_STORE_CTX *store)
+/* --- what is seen of a handshake -------------------------------------------
+ */
+
+/* RFC 6066 §3: a name, and nothing at all for a literal. libwebsockets sends
+ * both, and cuts names at 127 characters. */
+static void
+set_sni(SSL *ssl, const char *host)
 {
-	return tls_verify(ok == 1, store) ? 1 : 0;
+	(void)SSL_set_tlsext_host_name(
+	    ssl, is_literal(host) ? NULL : (void *)(uintptr_t)host);
+}
+
+/* What OpenSSL says while SSL_connect is still on the stack: libwebsockets
+ * clears it. */
+static void
+note_error(struct tls_peer *p)
+{
+	unsigned long error = ERR_peek_error();
+
+	if (error != 0 && p->reason == 0 && !ERR_SYSTEM_ERROR(error))
+		p->reason = ERR_GET_REASON(error);
 }
 
 static void
 on_info(const SSL *ssl, int where, int value)
 {
-	struct tls *t = SSL_CTX_get_ex_data(SSL_get_SSL_CTX(ssl), tls_index);
+	struct tls_peer *p = peer_of(ssl);
 
-	if (t == NULL)
+	if (p == NULL)
 		return;
-	t->begun = t->begun || (where & SSL_CB_HANDSHAKE_START) != 0;
-	t->done = t->done || (where & SSL_CB_HANDSHAKE_DONE) != 0;
-	if ((where & SSL_CB_ALERT) == 0 ||
-	    SSL_alert_type_string(value)[0] != 'F' || t->alert)
+	if ((where & SSL_CB_HANDSHAKE_START) != 0 && !p->begun) {
+		p->begun = true;
+		set_sni((SSL *)(uintptr_t)ssl, p->host);
+	}
+	p->done = p->done || (where & SSL_CB_HANDSHAKE_DONE) != 0;
+	if ((where & SSL_CB_EXIT) != 0 && value <= 0 && !p->done)
+		note_error(p);
+	if ((where & SSL_CB_ALERT) == 0 || value >> 8 != SSL3_AL_FATAL)
 		return;
-	t->alert = true;
-	(void)util_fmt(t->alert_text, sizeof(t->alert_text), "%s %s",
-	    (where & SSL_CB_READ) != 0 ? "the server sent alert:"
-				       : "refused with alert:",
-	    SSL_alert_desc_string_long(value));
+	if ((where & SSL_CB_READ) != 0)
+		p->received = value & 0xff;
+	else
+		p->sent = value & 0xff;
 }
+
+/* The server asks for a certificate. */
+static int
+on_cert_asked(SSL *ssl, void *arg)
+{
+	struct tls_peer *p = peer_of(ssl);
+
+	(void)arg;
+	if (p != NULL) {
+		p->asked = true;
+		p->offered = SSL_get_certificate(ssl) != NULL;
+	}
+	return 1;
+}
+
+/* --- life ------------------------------------------------------------------
+ */
 
 struct tls *
 tls_create(void)
@@ -94,6 +184,7 @@ tls_create(void)
 
 	if (t == NULL)
 		return NULL;
+	LIST_INIT(&t->peers);
 	if (tls_index == -1)
 		tls_index = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, NULL);
 	t->ctx = SSL_CTX_new(TLS_client_method());
@@ -103,7 +194,9 @@ tls_create(void)
 		tls_free(t);
 		return NULL;
 	}
-	SSL_CTX_set_verify(t->ctx, SSL_VERIFY_PEER, on_verify);
+	SSL_CTX_set_verify(t->ctx, SSL_VERIFY_PEER, NULL);
+	SSL_CTX_set_cert_verify_callback(t->ctx, on_verify, t);
+	SSL_CTX_set_cert_cb(t->ctx, on_cert_asked, NULL);
 	SSL_CTX_set_info_callback(t->ctx, on_info);
 	return t;
 }
@@ -123,51 +216,33 @@ tls_ctx(struct tls *t)
 	return t->ctx;
 }
 
-const char *
-tls_load_system(struct tls *t)
+struct tls_peer *
+tls_peer_create(struct tls *t, int fd, const char *host)
 {
-	size_t i;
+	struct tls_peer *p = calloc(1, sizeof(*p));
 
-	for (i = 0; i < UTIL_COUNT(bundles); i++) {
-		if (access(bundles[i], R_OK) == 0 &&
-		    SSL_CTX_load_verify_file(t->ctx, bundles[i]) == 1)
-			return bundles[i];
-	}
-	ERR_clear_error();
-	return NULL;
-}
-
-int
-tls_share(struct tls *t, SSL_CTX *other)
-{
-	SSL_CTX_set1_cert_store(other, SSL_CTX_get_cert_store(t->ctx));
-	return SSL_CTX_set_min_proto_version(other, TLS1_2_VERSION) == 1 ? 0
-									 : -1;
-}
-
-void
-tls_expect_address(struct tls *t, const char *addr)
-{
-	(void)util_strlcpy(
-	    t->address, addr == NULL ? "" : addr, sizeof(t->address));
-}
-
-void
-tls_forget(struct tls *t)
-{
-	t->verify_error = X509_V_OK;
-	t->alert = false;
-	t->begun = t->done = false;
-}
-
-const char *
-tls_why(const struct tls *t)
-{
-	if (t->verify_error != X509_V_OK)
-		return X509_verify_cert_error_string(t->verify_error);
-	if (t->done)
+	if (p == NULL)
 		return NULL;
-	if (t->alert)
-		return t->alert_text;
-	return t->begun ? "the handshake was cut off" : NULL;
+	p->owner = t;
+	p->fd = fd;
+	p->received = p->sent = TLS_ALERT_NONE;
+	(void)util_strlcpy(p->host, host, sizeof(p->host));
+	/* First, so that it hides an older one whose descriptor is closed. */
+	LIST_INSERT_HEAD(&t->peers, p, entry);
+	return p;
+}
+
+void
+tls_peer_free(struct tls_peer *p)
+{
+	if (p == NULL)
+		return;
+	LIST_REMOVE(p, entry);
+	free(p);
+}
+
+bool
+tls_peer_is_shaking(const struct tls_peer *p)
+{
+	return p->begun && !p->done;
 }

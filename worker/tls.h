@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The worker's one SSL_CTX: the system's CA store, loaded once, and the name
- * of what went wrong, which neither libwebsockets nor libcurl pass on well.
- * Chain and host name are always verified (RFC 6125); TLS 1.2 is the floor.
+ * TLS as far as the worker decides about it: whom it trusts, who it is, and
+ * what went wrong, which neither libwebsockets nor libcurl pass on well.
+ * Chain and host name are always verified (RFC 5280, RFC 6125); TLS 1.2 is
+ * the floor. One struct tls is Plugboard's, another one the application's.
  */
 #ifndef WORKER_TLS_H
 #define WORKER_TLS_H
@@ -12,40 +13,64 @@
 
 struct ssl_ctx_st;
 struct tls;
-struct x509_store_ctx_st;
+struct tls_peer;
 
-/* An SSL_CTX without any CA yet. NULL when out of memory. */
+/* An SSL_CTX that trusts nobody yet. NULL when out of memory. */
 struct tls *tls_create(void);
-void tls_free(struct tls *);
+void tls_free(struct tls *); /* its peers are gone; NULL is fine */
 
-/* For libwebsockets; stays ours. */
+/* For libwebsockets; stays ours. Its connections need a tls_peer each. */
 struct ssl_ctx_st *tls_ctx(struct tls *);
+
+/* --- files, to be read before privileges are dropped (tls_load.c) ----------
+ */
 
 /* Loads the system's CA bundle. Returns its path, or NULL when there is
  * none that can be read: then every verification fails. */
 const char *tls_load_system(struct tls *);
 
-/* Gives another SSL_CTX (libcurl's, for an https backend) the same store and
- * the same floor. 0, or -1. */
+/* Trusts whom another one trusts, without a second copy. */
+void tls_trust_as(struct tls *, struct tls *other);
+
+/* A file that is named by the key of a configuration, for the log. */
+struct tls_file {
+	const char *key;
+	const char *path;
+};
+
+/* Trusts the certificates of a PEM file. 0, or -1 (logged, with a remedy). */
+int tls_load_ca(struct tls *, const struct tls_file *);
+
+/* The client's certificate with its chain, and its key; they may be one file.
+ * 0, or -1 (logged, with a remedy). */
+int tls_load_identity(
+    struct tls *, const struct tls_file *cert, const struct tls_file *key);
+
+/* Besides all else, one certificate of a server's chain must have the key of
+ * one of these pins (pin.h; RFC 7469 §2.6). 0, or -1: no list of pins. */
+int tls_pin(struct tls *, const char *list);
+
+/* Gives another SSL_CTX (libcurl's, for an https backend) the same trust, the
+ * same identity and the same floor. 0, or -1. */
 int tls_share(struct tls *, struct ssl_ctx_st *other);
 
-/*
- * Who the next connections of tls_ctx() must be, where libwebsockets cannot
- * say it: an IPv6 literal. NULL: nobody in particular.
+/* --- connections ------------------------------------------------------------
  */
-void tls_expect_address(struct tls *, const char *addr);
 
-/* Judges one certificate of a chain and notes what is wrong with it. ok is
- * OpenSSL's own judgement. libwebsockets puts a verify callback of its own in
- * front of ours, and asks this. */
-bool tls_verify(bool ok, struct x509_store_ctx_st *);
+/*
+ * The other end of a connection that is to be made over fd with tls_ctx():
+ * it must be host (a name, or a literal without brackets). Without one, every
+ * handshake fails. NULL when out of memory.
+ */
+struct tls_peer *tls_peer_create(struct tls *, int fd, const char *host);
+void tls_peer_free(struct tls_peer *); /* NULL is fine */
 
-/* Forgets the last error; to be called before a connect. */
-void tls_forget(struct tls *);
+/* Why there is no connection, for a log line, such as "unknown ca: self-signed
+ * certificate"; NULL when TLS is not the cause. To be asked when a connection
+ * ended before the application's first answer; good until tls_peer_free. */
+const char *tls_peer_why(struct tls_peer *);
 
-/* Why the last handshake failed, for a log line, such as "unable to get local
- * issuer certificate"; NULL when it did not fail, or never began. Good until
- * tls_forget. */
-const char *tls_why(const struct tls *);
+/* The handshake has begun, and is not done. */
+bool tls_peer_is_shaking(const struct tls_peer *);
 
 #endif

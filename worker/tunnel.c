@@ -14,6 +14,7 @@
 #include "log.h"
 #include "loop.h"
 #include "metrics.h"
+#include "reach.h"
 #include "timer.h"
 #include "tunnel.h"
 #include "util.h"
@@ -493,11 +494,20 @@ make_plugboard(struct tunnel *t)
 	    .ops = &plugboard_ops,
 	    .arg = t,
 	};
+	struct proxy_url proxy;
+	struct plugboard *plugboard;
 
 	if (url_parse(&params.url, conf_text(conf, CONF_PLUGBOARD_URL)) != NULL)
 		return NULL; /* conf.c has accepted it: cannot be */
 	name_where(t, &params.url);
-	return plugboard_create(&params);
+	if (reach_choose(&proxy, conf, &params.url)) {
+		params.proxy = &proxy;
+		log_info("tunnel %u goes through the proxy %s, port %u",
+		    t->params.number, proxy.host, proxy.port);
+	}
+	plugboard = plugboard_create(&params);
+	explicit_bzero(&proxy, sizeof(proxy));
+	return plugboard;
 }
 
 static struct channel *

@@ -182,7 +182,7 @@ def test_unknown_ca(s):
     cert, key = certificate(s.dir, "localhost")
     s.start_board("--tls", "127.0.0.1:0", "--cert", cert, "--key", key)
     phone = s.start(wait=None, PLUGBOARD_URL=f"wss://localhost:{s.board.ports['tls']}/telephone/websocket")
-    phone.wait_log(r"ended: tls failed: self.signed certificate")
+    phone.wait_log(r"ended: tls failed: unknown ca: self.signed certificate")
 
 
 def test_no_tls_there(s):

@@ -117,15 +117,16 @@ def check_sbom():
 FOLDERS = ("common", "supervisor", "worker", "tokend")
 ONLY_IN = {
     r"sqlite3\.h": r"tokend/store\w*\.c",
-    r"openssl/.*": r"tokend/(seal|jwt)\.c|worker/tls\.c",
+    r"openssl/.*": r"tokend/(seal|jwt)\.c|worker/tls\w*\.[ch]",
     r"curl/.*": r"worker/backend\w*\.[ch]",
-    r"libwebsockets\.h": r"worker/(loop|plugboard)\w*\.c",
+    r"libwebsockets\.h": r"worker/(loop|plugboard)\w*\.[ch]",
     r"uv\.h": r"worker/loop\.c",
     r"cjson/.*": r"tokend/jwt\.c",
     r"event2/.*": r"common/peer\.c|(supervisor|worker|tokend)/\w+\.c",
 }
 NOT_IN = {"event2/": ("supervisor/telephonectl",)}
 PURE = ("worker/phx", "worker/json", "worker/request", "worker/head", "worker/body", "worker/framing", "worker/unsupported", "worker/response", "worker/backoff",
+        "worker/via_head", "worker/target", "common/pin", "common/proxy_url", "common/base64",
         "tokend/jwt", "tokend/token", "common/utf8", "common/url", "common/pack", "common/buf")
 
 

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From what was seen of a handshake to what is wrong, and what to do about
+ * it. The most telling comes first: a certificate that we refuse says more
+ * than the alert that we then send.
+ */
+#include <openssl/ssl.h>
+#include <openssl/sslerr.h>
+#include <openssl/x509_vfy.h>
+
+#include "tls.h"
+#include "tls_parts.h"
+#include "util.h"
+
+static const struct {
+	int error;
+	const char *cause, *hint;
+} refusals[] = {
+    {X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT, "unknown ca", NULL},
+    {X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY, "unknown ca", NULL},
+    {X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE, "unknown ca", NULL},
+    {X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT, "unknown ca",
+	"; when it is yours, name it by PLUGBOARD_CA_FILE"},
+    {X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN, "unknown ca",
+	"; when it is yours, name it by PLUGBOARD_CA_FILE"},
+    {X509_V_ERR_CERT_UNTRUSTED, "unknown ca", NULL},
+    {X509_V_ERR_CERT_HAS_EXPIRED, "expired", NULL},
+    {X509_V_ERR_CERT_NOT_YET_VALID, "not yet valid",
+	"; is the clock of this machine right?"},
+};
+
+static const char *
+why_refused(struct tls_peer *p)
+{
+	const char *cause = "certificate refused", *hint = NULL;
+	size_t i;
+
+	if (p->verify_error == X509_V_ERR_HOSTNAME_MISMATCH ||
+	    p->verify_error == X509_V_ERR_IP_ADDRESS_MISMATCH) {
+		(void)util_fmt(p->text, sizeof(p->text),
+		    "name mismatch: the certificate is not for %s", p->host);
+		return p->text;
+	}
+	for (i = 0; i < UTIL_COUNT(refusals); i++)
+		if (refusals[i].error == p->verify_error) {
+			cause = refusals[i].cause;
+			hint = refusals[i].hint;
+		}
+	(void)util_fmt(p->text, sizeof(p->text), "%s: %s%s", cause,
+	    X509_verify_cert_error_string(p->verify_error),
+	    hint == NULL ? "" : hint);
+	return p->text;
+}
+
+static const char *
+with_alert(struct tls_peer *p, const char *cause, int alert)
+{
+	(void)util_fmt(p->text, sizeof(p->text), "%s: %s", cause,
+	    SSL_alert_desc_string_long(alert));
+	return p->text;
+}
+
+static const char *
+why_alerted(struct tls_peer *p)
+{
+	static const char wanted[] =
+	    "client certificate wanted: set PLUGBOARD_CLIENT_CERT and "
+	    "PLUGBOARD_CLIENT_KEY";
+
+	switch (p->received) {
+	case SSL_AD_PROTOCOL_VERSION:
+		return "protocol version: the server speaks neither TLS 1.2 "
+		       "nor 1.3";
+	case TLS13_AD_CERTIFICATE_REQUIRED:
+		return wanted;
+	case SSL_AD_HANDSHAKE_FAILURE:
+	case SSL_AD_BAD_CERTIFICATE:
+		if (p->asked && !p->offered)
+			return wanted;
+		break;
+	default:
+		break;
+	}
+	if (p->asked && p->offered)
+		return with_alert(p,
+		    "client certificate refused: the server sent alert",
+		    p->received);
+	return with_alert(p, "handshake alert: the server sent", p->received);
+}
+
+static const char *
+why_cut_off(const struct tls_peer *p)
+{
+	return p->asked && !p->offered
+	    ? "client certificate wanted: the server asked for one and hung up"
+	    : "the handshake was cut off";
+}
+
+static const char *
+why_failed(struct tls_peer *p)
+{
+	switch (p->reason) {
+	case SSL_R_WRONG_VERSION_NUMBER:
+	case SSL_R_HTTP_REQUEST:
+	case SSL_R_PACKET_LENGTH_TOO_LONG:
+		return "plain text: what answers on this port speaks no TLS";
+	case SSL_R_UNEXPECTED_EOF_WHILE_READING:
+		return why_cut_off(p);
+	case SSL_R_UNSUPPORTED_PROTOCOL:
+	case SSL_R_UNKNOWN_PROTOCOL:
+	case SSL_R_VERSION_TOO_LOW:
+		return "protocol version: the server speaks neither TLS 1.2 "
+		       "nor 1.3";
+	default:
+		if (p->sent == TLS_ALERT_NONE)
+			return "the handshake failed";
+		return with_alert(p, "handshake alert: we sent", p->sent);
+	}
+}
+
+const char *
+tls_peer_why(struct tls_peer *p)
+{
+	if (p->pin_mismatch)
+		return "pin mismatch: no certificate of the server has a key "
+		       "of PLUGBOARD_PIN";
+	if (p->verify_error != X509_V_OK)
+		return why_refused(p);
+	if (p->received != TLS_ALERT_NONE)
+		return why_alerted(p);
+	if (p->sent != TLS_ALERT_NONE || (p->reason != 0 && !p->done))
+		return why_failed(p);
+	/* TLS 1.3: we were done when it began to judge our certificate. */
+	return tls_peer_is_shaking(p) || (p->asked && !p->offered)
+	    ? why_cut_off(p)
+	    : NULL;
+}
