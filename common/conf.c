@@ -131,6 +131,17 @@ const struct conf_key conf_keys[CONF_KEYS] = {
     ROW(MAX_RESPONSE_SIZE, .type = CONF_TYPE_SIZE, .min = KIB, .max = GIB,
 	.to = W, .def = "100MiB", .reloadable = true,
 	.help = "longest answer body accepted from the application"),
+    ROW(RESPONSE_BUFFER, .type = CONF_TYPE_SIZE, .min = 4 * KIB,
+	.max = 64 * MIB, .to = W, .def = "256KiB", .reloadable = true,
+	.help = "bytes of one answer body that stand in memory; more are "
+		"spooled"),
+    ROW(SPOOL_DIR, .type = CONF_TYPE_PATH, .max = 1024, .to = S | W,
+	.reloadable = true,
+	.help = "where long answers wait to be sent, in a nameless file"),
+    ROW(SPOOL_MAX, .type = CONF_TYPE_SIZE, .min = 0, .max = 64 * GIB, .to = W,
+	.def = "1GiB", .reloadable = true,
+	.help = "bytes of all answers that wait there; more are refused with "
+		"503"),
     ROW(CHUNK_SIZE, .type = CONF_TYPE_SIZE, .min = KIB, .max = 64 * MIB,
 	.to = W, .def = "1MiB", .reloadable = true,
 	.help = "body bytes of one chunk of an answer"),

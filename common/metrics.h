@@ -54,6 +54,8 @@ enum metrics_type {
 	    "Request body bytes sent to the backend")                          \
 	X(RESPONSE_BYTES, COUNTER, "telephone_response_body_bytes_total", "",  \
 	    "Response body bytes received from the backend")                   \
+	X(SPOOL_BYTES, GAUGE, "telephone_spool_bytes", "",                     \
+	    "Bytes of the spool in use")                                       \
 	X(DECLARED_LOST, COUNTER, "telephone_request_body_swallowed_total",    \
 	    "", "Requests whose declared body did not arrive")                 \
 	X(SET_COOKIE_LOST, COUNTER, "telephone_set_cookie_dropped_total", "",  \

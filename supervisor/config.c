@@ -164,6 +164,33 @@ check_files(struct conf *conf)
 	}
 }
 
+static bool
+is_directory(const char *path)
+{
+	struct stat sb;
+
+	return stat(path, &sb) == 0 && S_ISDIR(sb.st_mode);
+}
+
+/* The worker has an empty environment: its default comes from ours. */
+static void
+default_spool(struct conf *conf)
+{
+	const char *dir = getenv("TMPDIR");
+	char copy[1025];
+
+	if (conf_is_set(conf, CONF_SPOOL_DIR)) {
+		if (!is_directory(conf_text(conf, CONF_SPOOL_DIR)))
+			fault(conf, conf_text(conf, CONF_SPOOL_DIR),
+			    "SPOOL_DIR is not a directory");
+		return;
+	}
+	if (dir == NULL || dir[0] != '/' || !is_directory(dir) ||
+	    !util_fmt(copy, sizeof(copy), "%s", dir))
+		(void)util_fmt(copy, sizeof(copy), "/tmp");
+	(void)conf_set(conf, CONF_SPOOL_DIR, copy, CONF_DEFAULT, "TMPDIR");
+}
+
 int
 config_load(struct config *c, struct conf *conf)
 {
@@ -177,6 +204,7 @@ config_load(struct config *c, struct conf *conf)
 	set_flag(conf, CONF_LOG_LEVEL, c->options.log_level, "--log-level");
 	set_flag(conf, CONF_LOG_FORMAT, c->options.log_format, "--log-format");
 	check_files(conf);
+	default_spool(conf);
 	return conf_finish(conf);
 }
 

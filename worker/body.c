@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* A list of blocks, and a place in it where reading went on last. */
+/* A list of blocks, and a place in it where reading went on last; behind them
+ * a part of the spool. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
 
 #include "body.h"
+#include "spool.h"
 #include "utf8.h"
 
 /* The first block is small, since most answers are; each next one is twice
@@ -22,20 +24,23 @@ struct block {
 
 struct body {
 	TAILQ_HEAD(blocks, block) blocks;
-	size_t len, max;
+	struct body_params params;
+	size_t in_memory;
+	uint64_t len;
 	struct utf8_state utf8;
 	struct block *reading;
+	struct spool_file *file; /* NULL: nothing was spooled */
 };
 
 struct body *
-body_create(size_t max)
+body_create(const struct body_params *params)
 {
 	struct body *b = calloc(1, sizeof(*b));
 
 	if (b == NULL)
 		return NULL;
 	TAILQ_INIT(&b->blocks);
-	b->max = max;
+	b->params = *params;
 	utf8_init(&b->utf8);
 	return b;
 }
@@ -51,6 +56,7 @@ body_free(struct body *b)
 		TAILQ_REMOVE(&b->blocks, k, entry);
 		free(k);
 	}
+	spool_close(b->file);
 	free(b);
 }
 
@@ -59,34 +65,30 @@ static struct block *
 get_room(struct body *b)
 {
 	struct block *last = TAILQ_LAST(&b->blocks, blocks), *k;
-	size_t cap = BLOCK_FIRST;
+	size_t cap = BLOCK_FIRST, room = b->params.memory_max - b->in_memory;
 
 	if (last != NULL && last->len < last->cap)
 		return last;
 	if (last != NULL)
 		cap = last->cap * 2 < BLOCK_MAX ? last->cap * 2 : BLOCK_MAX;
+	if (cap > room)
+		cap = room;
 	k = malloc(sizeof(*k) + cap);
 	if (k == NULL)
 		return NULL;
-	k->start = b->len;
+	k->start = b->in_memory;
 	k->len = 0;
 	k->cap = cap;
 	TAILQ_INSERT_TAIL(&b->blocks, k, entry);
 	return k;
 }
 
-int
-body_append(struct body *b, const void *data, size_t len)
+static int
+keep(struct body *b, const uint8_t *p, size_t len)
 {
-	const uint8_t *p = data;
 	struct block *k;
 	size_t n;
 
-	if (len > b->max - b->len) {
-		errno = EFBIG;
-		return -1;
-	}
-	utf8_feed(&b->utf8, p, len);
 	while (len > 0) {
 		k = get_room(b);
 		if (k == NULL) {
@@ -96,17 +98,55 @@ body_append(struct body *b, const void *data, size_t len)
 		n = k->cap - k->len < len ? k->cap - k->len : len;
 		memcpy(k->data + k->len, p, n);
 		k->len += n;
-		b->len += n;
+		b->in_memory += n;
 		p += n;
 		len -= n;
 	}
 	return 0;
 }
 
-size_t
+static int
+put_aside(struct body *b, const uint8_t *p, size_t len)
+{
+	if (len == 0)
+		return 0;
+	if (b->params.spool == NULL) {
+		errno = EDQUOT;
+		return -1;
+	}
+	if (b->file == NULL && (b->file = spool_open(b->params.spool)) == NULL)
+		return -1;
+	return spool_append(b->file, p, len);
+}
+
+int
+body_append(struct body *b, const void *data, size_t len)
+{
+	const uint8_t *p = data;
+	size_t room = b->params.memory_max - b->in_memory;
+	size_t kept = len < room ? len : room;
+
+	if (len > b->params.max - b->len) {
+		errno = EFBIG;
+		return -1;
+	}
+	utf8_feed(&b->utf8, p, len);
+	if (keep(b, p, kept) == -1 || put_aside(b, p + kept, len - kept) == -1)
+		return -1;
+	b->len += len;
+	return 0;
+}
+
+uint64_t
 body_len(const struct body *b)
 {
 	return b->len;
+}
+
+bool
+body_is_spooled(const struct body *b)
+{
+	return b->file != NULL;
 }
 
 bool
@@ -121,8 +161,8 @@ body_is_binary(const struct body *b)
 	return b->utf8.invalid;
 }
 
-size_t
-body_read(struct body *b, size_t offset, uint8_t *out, size_t cap)
+static size_t
+read_kept(struct body *b, size_t offset, uint8_t *out, size_t cap)
 {
 	size_t done = 0, n, at;
 	struct block *k = b->reading;
@@ -139,4 +179,21 @@ body_read(struct body *b, size_t offset, uint8_t *out, size_t cap)
 		b->reading = k;
 	}
 	return done;
+}
+
+ssize_t
+body_read(struct body *b, uint64_t offset, uint8_t *out, size_t cap)
+{
+	size_t done = 0;
+	ssize_t n;
+
+	if (offset >= b->len)
+		return 0;
+	if (offset < b->in_memory)
+		done = read_kept(b, (size_t)offset, out, cap);
+	if (b->file == NULL || done == cap)
+		return (ssize_t)done;
+	n = spool_read(
+	    b->file, offset + done - b->in_memory, out + done, cap - done);
+	return n == -1 ? -1 : (ssize_t)done + n;
 }

@@ -4,6 +4,7 @@
  * sandbox → READY → the tunnel starts. Death: STOP: drain → leave → exit;
  * EOF on the channel: exit at once.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +28,7 @@
 #include "proxy.h"
 #include "resolve.h"
 #include "sandbox.h"
+#include "spool.h"
 #include "tls.h"
 #include "tokend.h"
 #include "tunnels.h"
@@ -48,6 +50,7 @@ struct dispatch {
 	struct tls *backend_tls;
 	struct backend *backend;
 	struct proxy *proxy;
+	struct spool *spool;
 	struct tunnels *tunnels;
 	struct health *health;
 	struct drain *drain;
@@ -317,13 +320,31 @@ make_backend(struct dispatch *d)
 	d->backend = backend_create(&params);
 }
 
+/* After the drop: its directory must be the worker's to write. */
+static void
+make_spool(struct dispatch *d)
+{
+	const char *dir = conf_text(&d->conf, CONF_SPOOL_DIR);
+	uint64_t max = (uint64_t)conf_num(&d->conf, CONF_SPOOL_MAX);
+
+	d->spool = spool_create(dir, max);
+	if (d->spool == NULL)
+		log_exit(EX_CONFIG,
+		    "SPOOL_DIR: no file can be made in %s: %s; give a "
+		    "directory that the worker may write to",
+		    dir, strerror(errno));
+}
+
 static void
 make_proxy(struct dispatch *d)
 {
 	struct proxy_params params = {
 	    .backend = d->backend,
 	    .metrics = &d->metrics,
-	    .response_max = (size_t)conf_num(&d->conf, CONF_MAX_RESPONSE_SIZE),
+	    .response_max =
+		(uint64_t)conf_num(&d->conf, CONF_MAX_RESPONSE_SIZE),
+	    .buffer_max = (size_t)conf_num(&d->conf, CONF_RESPONSE_BUFFER),
+	    .spool = d->spool,
 	    .chunk_max = (size_t)conf_num(&d->conf, CONF_CHUNK_SIZE),
 	    .binary_max = (size_t)conf_num(&d->conf, CONF_BINARY_BODY_MAX),
 	    .binary_refuse = conf_num(&d->conf, CONF_BINARY_BODIES) != 0,
@@ -429,6 +450,7 @@ on_conf_end(struct dispatch *d, struct ipc_frame *frame)
 	drop(d);
 	make_resolve(d);
 	make_backend(d);
+	make_spool(d);
 	make_proxy(d);
 	make_tunnels(d);
 	make_drain(d);
@@ -566,6 +588,7 @@ dispatch_free(struct dispatch *d)
 	d->drain = NULL;	  /* the answers that end now ask for it */
 	tunnels_free(d->tunnels); /* ends the answers that it still holds */
 	proxy_free(d->proxy);
+	spool_free(d->spool);
 	backend_free(d->backend);
 	tls_free(d->backend_tls);
 	resolve_free(d->resolve);

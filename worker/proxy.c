@@ -33,6 +33,7 @@ proxied_free(struct proxied *p)
 	response_free(p->response);
 	free(p->sent);
 	free(p);
+	proxied_note_spool(owner);
 	if (owner->in_flight == 0)
 		owner->params.on_idle(owner->params.arg);
 }

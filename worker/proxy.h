@@ -14,15 +14,18 @@
 struct backend;
 struct metrics;
 struct proxy;
+struct spool;
 struct tunnel;
 
 struct proxy_params {
 	struct backend *backend;
 	struct metrics *metrics;
-	size_t response_max; /* bytes of a body */
-	size_t chunk_max;    /* input bytes of one chunk */
-	size_t binary_max;   /* bytes of a body that is not UTF-8 */
-	bool binary_refuse;  /* … and whether there may be any */
+	uint64_t response_max; /* bytes of a body */
+	size_t buffer_max;     /* … of them in memory */
+	struct spool *spool;   /* for the rest; borrowed */
+	size_t chunk_max;      /* input bytes of one chunk */
+	size_t binary_max;     /* bytes of a body that is not UTF-8 */
+	bool binary_refuse;    /* … and whether there may be any */
 	bool event_stream_refuse;
 	/* Accept-Encoding for the backend; "": the client's own. Borrowed. */
 	const char *accept_encoding;

@@ -17,8 +17,13 @@ static size_t
 read_answer(void *arg, uint8_t *out, size_t cap, bool *done)
 {
 	struct proxied *p = arg;
+	size_t n = response_read(p->response, out, cap, done);
 
-	return response_read(p->response, out, cap, done);
+	if (*done && response_failure(p->response) != 0)
+		log_warnx("request %s: the spool cannot be read: %s; the "
+			  "connection to plugboard is given up with it",
+		    p->id, strerror(response_failure(p->response)));
+	return n;
 }
 
 void

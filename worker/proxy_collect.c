@@ -3,6 +3,7 @@
  * The application's answer as it comes in: kept, and judged as soon as it is
  * known that it cannot be passed on, so that nothing is fetched in vain.
  */
+#include <errno.h>
 #include <string.h>
 #include <strings.h>
 
@@ -10,6 +11,7 @@
 #include "log.h"
 #include "metrics.h"
 #include "proxy_parts.h"
+#include "spool.h"
 #include "util.h"
 
 static int
@@ -101,6 +103,36 @@ check_binary(struct proxied *p)
 	return 0;
 }
 
+void
+proxied_note_spool(const struct proxy *proxy)
+{
+	const struct proxy_params *params = &proxy->params;
+
+	if (params->spool != NULL)
+		metrics_set(params->metrics, METRICS_SPOOL_BYTES,
+		    (int64_t)spool_used(params->spool));
+}
+
+/* Why body_append does not take more. */
+static int
+refuse_body(struct proxied *p)
+{
+	switch (errno) {
+	case EFBIG:
+		return refuse_size(p);
+	case EDQUOT:
+		return refuse(p, 503, "spool_full",
+		    "answers that wait to be sent take up SPOOL_MAX already");
+	case ENOMEM:
+		return refuse(p, 503, "out_of_memory", "out of memory");
+	default:
+		break;
+	}
+	log_warn("request %s: the spool cannot be written", p->id);
+	return refuse(p, 503, "spool_failed",
+	    "a long answer cannot be put aside: the disk is full or fails");
+}
+
 int
 proxied_collect_body(const void *data, size_t len, void *arg)
 {
@@ -109,7 +141,9 @@ proxied_collect_body(const void *data, size_t len, void *arg)
 	metrics_add(
 	    p->owner->params.metrics, METRICS_RESPONSE_BYTES, (int64_t)len);
 	if (body_append(p->body, data, len) == -1)
-		return refuse_size(p);
+		return refuse_body(p);
+	if (body_is_spooled(p->body))
+		proxied_note_spool(p->owner);
 	return body_is_binary(p->body) ? check_binary(p) : 0;
 }
 
@@ -136,10 +170,17 @@ proxied_collect_end(struct proxied *p)
 int
 proxied_collect_begin(struct proxied *p)
 {
+	const struct proxy_params *params = &p->owner->params;
+	struct body_params body = {
+	    .max = params->response_max,
+	    .memory_max = params->buffer_max,
+	    .spool = params->spool,
+	};
+
 	head_clear(&p->head);
 	head_init(&p->head, PROXY_FIELDS_MAX, PROXY_HEAD_BYTES_MAX);
 	body_free(p->body);
-	p->body = body_create(p->owner->params.response_max);
+	p->body = body_create(&body);
 	p->status = 0;
 	p->refusal_status = 0;
 	p->refusal = p->refusal_code = NULL;

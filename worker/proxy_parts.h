@@ -67,6 +67,9 @@ int proxied_collect_field(const char *line, size_t len, void *proxied);
 int proxied_collect_body(const void *data, size_t len, void *proxied);
 int proxied_collect_end(struct proxied *);
 
+/* The spool's use has changed. */
+void proxied_note_spool(const struct proxy *);
+
 /* Sends the backend's answer, which is complete in status, head and body. */
 void proxied_answer(struct proxied *);
 

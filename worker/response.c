@@ -5,6 +5,7 @@
  * character edges), or iodata chunks (anything else). A message of chunks
  * carries an exact Content-Length, since Plugboard then uses it as it is.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,7 +48,8 @@ struct response {
 	struct buf prefix;
 	size_t sent; /* of the prefix */
 	struct body *body;
-	size_t offset; /* body bytes that went into the window */
+	uint64_t offset; /* body bytes that went into the window */
+	int error;	 /* why the body cannot be read, 0 */
 	size_t chunk_max;
 	size_t chunk_left; /* body bytes that still go into this chunk */
 	bool begun;	   /* a chunk was opened before */
@@ -73,7 +75,7 @@ put_field(struct buf *b, const char *name, const char *value, bool first)
 }
 
 static void
-put_fields(struct response *r, const struct head *head, size_t len)
+put_fields(struct response *r, const struct head *head, uint64_t len)
 {
 	struct buf *b = &r->prefix;
 	char length[24];
@@ -86,7 +88,7 @@ put_fields(struct response *r, const struct head *head, size_t len)
 		put_field(b, f->name, f->value, i == 0);
 	}
 	if (r->mode != MODE_PLAIN) {
-		(void)snprintf(length, sizeof(length), "%zu", len);
+		(void)snprintf(length, sizeof(length), "%" PRIu64, len);
 		put_field(b, "content-length", length, count == 0);
 	}
 	(void)buf_puts(b, "},");
@@ -117,14 +119,20 @@ static size_t
 fill_window(struct response *r, size_t want)
 {
 	size_t left = r->len - r->at;
+	ssize_t n;
 
 	if (left >= want || r->body == NULL)
 		return left;
 	memmove(r->window, r->window + r->at, left);
 	r->at = 0;
-	r->len = left +
-	    body_read(r->body, r->offset, r->window + left, WINDOW_LEN - left);
-	r->offset += r->len - left;
+	r->len = left;
+	n = body_read(r->body, r->offset, r->window + left, WINDOW_LEN - left);
+	if (n == -1) {
+		r->error = errno;
+		return left;
+	}
+	r->len += (size_t)n;
+	r->offset += (uint64_t)n;
 	return r->len;
 }
 
@@ -280,10 +288,8 @@ step_prefix(struct response *r, uint8_t *out, size_t cap)
 		n = cap;
 	memcpy(out, r->prefix.data + r->sent, n);
 	r->sent += n;
-	if (r->sent == r->prefix.len) {
-		buf_clear(&r->prefix);
+	if (r->sent == r->prefix.len)
 		r->stage = STAGE_BODY;
-	}
 	return n;
 }
 
@@ -320,8 +326,11 @@ produce(struct response *r, uint8_t *out, size_t cap)
 	};
 	size_t n = 0;
 
-	while (r->stage != STAGE_DONE && cap - n >= STEP_LEN)
+	while (r->stage != STAGE_DONE && cap - n >= STEP_LEN) {
 		n += steps[r->stage](r, out + n, cap - n);
+		if (r->error != 0)
+			r->stage = STAGE_DONE; /* see response_read */
+	}
 	return n;
 }
 
@@ -350,6 +359,12 @@ response_read(struct response *r, uint8_t *out, size_t cap, bool *done)
 	return n;
 }
 
+int
+response_failure(const struct response *r)
+{
+	return r->error;
+}
+
 /* --- life ----------------------------------------------------------------- */
 
 void
@@ -365,10 +380,50 @@ response_free(struct response *r)
 size_t
 response_estimate(const struct response *r)
 {
-	size_t len = r->body == NULL ? 0 : body_len(r->body);
+	uint64_t len = r->body == NULL ? 0 : body_len(r->body);
 
 	/* Bytes as numbers: 3.6 each, when they are random. */
-	return r->prefix.len + (r->mode == MODE_BINARY ? len * 18 / 5 : len);
+	return r->prefix.len +
+	    (size_t)(r->mode == MODE_BINARY ? len * 18 / 5 : len);
+}
+
+/* More than that it cannot be: an octet is three digits and a comma, a control
+ * in a string six, and what opens and closes a chunk three. */
+static uint64_t
+len_most(const struct response *r)
+{
+	uint64_t len = r->body == NULL ? 0 : body_len(r->body);
+
+	return r->prefix.len + 3 + len * (r->mode == MODE_BINARY ? 4 : 6) +
+	    3 * (len / (r->chunk_max - 3) + 1);
+}
+
+/* Back to before the first byte. */
+static void
+begin_again(struct response *r)
+{
+	r->stage = STAGE_PREFIX;
+	r->sent = 0;
+	r->offset = 0;
+	r->at = r->len = 0;
+	r->begun = r->in_chunk = false;
+	r->run_left = r->chunk_left = 0;
+}
+
+bool
+response_fits(struct response *r, uint64_t max)
+{
+	uint8_t space[8192];
+	uint64_t len = 0;
+
+	if (len_most(r) <= max)
+		return true;
+	if (r->prefix.len + (r->body == NULL ? 0 : body_len(r->body)) > max)
+		return false;
+	while (r->stage != STAGE_DONE && len <= max)
+		len += produce(r, space, sizeof(space));
+	begin_again(r);
+	return len <= max;
 }
 
 static enum mode
@@ -408,7 +463,8 @@ response_create(const struct response_params *params)
 static struct body *
 error_body(const char *code, const char *reason, const char *id)
 {
-	struct body *body = body_create(4096);
+	struct body_params params = {.max = 4096, .memory_max = 4096};
+	struct body *body = body_create(&params);
 	struct buf b;
 
 	buf_init(&b, 4096);

@@ -37,9 +37,22 @@ struct response *response_error(
 /* About how many bytes the message will have. */
 size_t response_estimate(const struct response *);
 
+/* Whether the message has at most max bytes, exactly. Where bounds on its
+ * length do not tell, it is encoded for nothing; only before the first
+ * response_read. */
+bool response_fits(struct response *, uint64_t max);
+
 void response_free(struct response *); /* NULL is fine */
 
-/* Writes the next bytes of the message, at most cap; *done with the last. */
+/*
+ * Writes the next bytes of the message, at most cap; *done with the last. When
+ * the body cannot be read any more (a disk that fails), the message ends
+ * unfinished: Plugboard then refuses all of it, and closes the socket, since
+ * what has begun cannot be taken back and may not look whole.
+ */
 size_t response_read(struct response *, uint8_t *out, size_t cap, bool *done);
+
+/* The errno of that, 0: none. */
+int response_failure(const struct response *);
 
 #endif

@@ -86,6 +86,9 @@ static const struct sandbox_call worker_calls[] = {
     /* what is open already, and no path */
     SANDBOX_OK(lseek),
     SANDBOX_OK(fstat),
+    SANDBOX_OK(pread64), /* the spool */
+    SANDBOX_OK(pwrite64),
+    SANDBOX_OK(ftruncate),
     SANDBOX_IF(newfstatat, 3, AT_EMPTY_PATH),
     /* memory: none that can be executed */
     SANDBOX_OK(brk),
@@ -152,9 +155,9 @@ sandbox_enter(const struct conf *conf)
 	    .landlock = true,
 	};
 
-	/* What is written to a file is one answer at a time. */
+	/* The spool is the one file that is written. */
 	limits.file_bytes =
-	    (uint64_t)conf_num(conf, CONF_MAX_RESPONSE_SIZE) + (1u << 20);
+	    (uint64_t)conf_num(conf, CONF_SPOOL_MAX) + (1u << 20);
 	add_ports(&policy, conf);
 	if (policy.mode != SANDBOX_OFF)
 		sandbox_limit(&limits);

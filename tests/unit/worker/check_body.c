@@ -6,10 +6,33 @@
 #include <string.h>
 
 #include "body.h"
+#include "spool.h"
 
 #define LEN (3 * 1024 * 1024 + 17)
 
 static uint8_t data[LEN], back[LEN];
+static struct spool *spool; /* NULL: all stands in memory */
+
+static struct body *
+make(size_t max)
+{
+	struct body_params params = {
+	    .max = max,
+	    .memory_max = spool == NULL ? max : 5000,
+	    .spool = spool,
+	};
+
+	return body_create(&params);
+}
+
+static size_t
+read_body(struct body *b, uint64_t offset, uint8_t *out, size_t cap)
+{
+	ssize_t n = body_read(b, offset, out, cap);
+
+	ck_assert_int_ge(n, 0);
+	return (size_t)n;
+}
 
 static uint32_t
 next_random(uint32_t *state)
@@ -22,7 +45,7 @@ next_random(uint32_t *state)
 static struct body *
 filled(uint32_t *state)
 {
-	struct body *b = body_create(LEN);
+	struct body *b = make(LEN);
 	size_t at, n;
 
 	ck_assert_ptr_nonnull(b);
@@ -44,12 +67,12 @@ START_TEST(comes_back_in_any_pieces)
 	struct body *b = filled(&state);
 	size_t at, n, cap;
 
-	ck_assert_uint_eq(body_read(b, 0, back, LEN), LEN);
+	ck_assert_uint_eq(read_body(b, 0, back, LEN), LEN);
 	ck_assert_mem_eq(back, data, LEN);
 	memset(back, 0, LEN);
 	for (at = 0; at < LEN; at += n) {
 		cap = 1 + next_random(&state) % 20000;
-		n = body_read(
+		n = read_body(
 		    b, at, back + at, cap < LEN - at ? cap : LEN - at);
 		ck_assert_uint_gt(n, 0);
 		ck_assert_uint_le(n, cap);
@@ -69,7 +92,7 @@ START_TEST(comes_back_from_any_place)
 	for (i = 0; i < 2000; i++) {
 		at = next_random(&state) % (LEN + 10);
 		want = next_random(&state) % 9000;
-		n = body_read(b, at, back, want);
+		n = read_body(b, at, back, want);
 		if (at >= LEN) {
 			ck_assert_uint_eq(n, 0);
 			continue;
@@ -77,18 +100,18 @@ START_TEST(comes_back_from_any_place)
 		ck_assert_uint_eq(n, want < LEN - at ? want : LEN - at);
 		ck_assert_mem_eq(back, data + at, n);
 	}
-	ck_assert_uint_eq(body_read(b, 5, back, 0), 0);
-	ck_assert_uint_eq(body_read(b, LEN, back, 1), 0);
-	ck_assert_uint_eq(body_read(b, SIZE_MAX, back, 1), 0);
+	ck_assert_uint_eq(read_body(b, 5, back, 0), 0);
+	ck_assert_uint_eq(read_body(b, LEN, back, 1), 0);
+	ck_assert_uint_eq(read_body(b, SIZE_MAX, back, 1), 0);
 	body_free(b);
 }
 END_TEST
 
 START_TEST(holds_its_bound)
 {
-	struct body *b = body_create(10);
+	struct body *b = make(10);
 
-	ck_assert_uint_eq(body_read(b, 0, back, 10), 0);
+	ck_assert_uint_eq(read_body(b, 0, back, 10), 0);
 	ck_assert_int_eq(body_append(b, "12345678", 8), 0);
 	errno = 0;
 	ck_assert_int_eq(body_append(b, "\xff\xff\xff", 3), -1);
@@ -98,10 +121,10 @@ START_TEST(holds_its_bound)
 	ck_assert_int_eq(body_append(b, "90", 2), 0);
 	ck_assert_int_eq(body_append(b, "", 0), 0);
 	ck_assert_int_eq(body_append(b, "x", 1), -1);
-	ck_assert_uint_eq(body_read(b, 0, back, 20), 10);
+	ck_assert_uint_eq(read_body(b, 0, back, 20), 10);
 	ck_assert_mem_eq(back, "1234567890", 10);
 	body_free(b);
-	b = body_create(0);
+	b = make(0);
 	ck_assert_int_eq(body_append(b, "", 0), 0);
 	ck_assert_int_eq(body_append(b, "x", 1), -1);
 	body_free(b);
@@ -112,15 +135,15 @@ END_TEST
 /* Reading may begin before the last byte has come. */
 START_TEST(grows_behind_a_reader)
 {
-	struct body *b = body_create(LEN);
+	struct body *b = make(LEN);
 	size_t at = 0;
 
 	memset(data, 'a', LEN);
 	while (body_len(b) < 600000) {
 		ck_assert_int_eq(body_append(b, data, 1000), 0);
-		at += body_read(b, at, back + at, 900);
+		at += read_body(b, at, back + at, 900);
 	}
-	at += body_read(b, at, back + at, LEN - at);
+	at += read_body(b, at, back + at, LEN - at);
 	ck_assert_uint_eq(at, body_len(b));
 	ck_assert_mem_eq(back, data, at);
 	body_free(b);
@@ -143,7 +166,7 @@ static const struct {
 
 START_TEST(is_text_or_not)
 {
-	struct body *b = body_create(100);
+	struct body *b = make(100);
 	size_t i;
 
 	for (i = 0; i < 4 && texts[_i].pieces[i] != NULL; i++)
@@ -155,13 +178,60 @@ START_TEST(is_text_or_not)
 }
 END_TEST
 
-int
-main(void)
+static void
+setup_spool(void)
 {
-	Suite *suite = suite_create("body");
-	TCase *tc = tcase_create("body");
-	SRunner *runner = srunner_create(suite);
-	int failed;
+	spool = spool_create("/tmp", 16 * 1024 * 1024);
+	ck_assert_ptr_nonnull(spool);
+}
+
+static void
+clear_spool(void)
+{
+	ck_assert_uint_eq(spool_used(spool), 0);
+	spool_free(spool);
+	spool = NULL;
+}
+
+START_TEST(only_what_is_too_much_is_spooled)
+{
+	struct body *b = make(LEN);
+
+	memset(data, 'a', LEN);
+	ck_assert_int_eq(body_append(b, data, 5000), 0);
+	ck_assert(!body_is_spooled(b));
+	ck_assert_uint_eq(spool_used(spool), 0);
+	ck_assert_int_eq(body_append(b, data, 1), 0);
+	ck_assert(body_is_spooled(b));
+	ck_assert_uint_eq(spool_used(spool), SPOOL_BLOCK);
+	body_free(b);
+}
+END_TEST
+
+START_TEST(a_full_spool_is_said)
+{
+	struct body *b, *none;
+	struct body_params params = {.max = LEN, .memory_max = 10};
+
+	spool_free(spool);
+	spool = spool_create("/tmp", 2 * SPOOL_BLOCK);
+	b = make(LEN);
+	ck_assert_int_eq(body_append(b, data, 5000 + 2 * SPOOL_BLOCK), 0);
+	ck_assert_int_eq(body_append(b, data, 1), -1);
+	ck_assert_int_eq(errno, EDQUOT);
+	body_free(b);
+	none = body_create(&params);
+	ck_assert_int_eq(body_append(none, data, 10), 0);
+	ck_assert_int_eq(body_append(none, data, 1), -1);
+	ck_assert_int_eq(errno, EDQUOT);
+	body_free(none);
+}
+END_TEST
+
+static TCase *
+make_case(const char *name)
+{
+	TCase *tc = tcase_create(name);
 
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, comes_back_in_any_pieces);
@@ -170,7 +240,22 @@ main(void)
 	tcase_add_test(tc, grows_behind_a_reader);
 	tcase_add_loop_test(
 	    tc, is_text_or_not, 0, (int)(sizeof(texts) / sizeof(texts[0])));
-	suite_add_tcase(suite, tc);
+	return tc;
+}
+
+int
+main(void)
+{
+	Suite *suite = suite_create("body");
+	TCase *spooled = make_case("spooled");
+	SRunner *runner = srunner_create(suite);
+	int failed;
+
+	tcase_add_checked_fixture(spooled, setup_spool, clear_spool);
+	tcase_add_test(spooled, only_what_is_too_much_is_spooled);
+	tcase_add_test(spooled, a_full_spool_is_said);
+	suite_add_tcase(suite, make_case("body"));
+	suite_add_tcase(suite, spooled);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);

@@ -9,10 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "json.h"
 #include "phx.h"
 #include "response.h"
+#include "spool.h"
 #include "utf8.h"
 
 #define CHUNK_MAX 64
@@ -20,7 +22,11 @@
 static struct body *
 body_of(const void *data, size_t len)
 {
-	struct body *body = body_create(16 * 1024 * 1024);
+	struct body_params params = {
+	    .max = 16 * 1024 * 1024,
+	    .memory_max = 16 * 1024 * 1024,
+	};
+	struct body *body = body_create(&params);
 
 	ck_assert_ptr_nonnull(body);
 	ck_assert_int_eq(body_append(body, data, len), 0);
@@ -505,6 +511,91 @@ START_TEST(errors_say_what_and_for_whom)
 }
 END_TEST
 
+/* Exact, and without a trace in what is sent afterwards. */
+START_TEST(its_length_is_known_before)
+{
+	static uint8_t data[40000];
+	uint32_t state = 99 + (uint32_t)_i;
+	size_t len = mixture(data, sizeof(data), &state, _i % 2 == 0);
+	size_t chunk_max = _i < 2 ? 1 << 20 : 100;
+	struct response_params p = params_of(data, len, chunk_max);
+	struct response *r;
+	struct buf one, b;
+
+	buf_init(&one, 1 << 24);
+	buf_init(&b, 1 << 24);
+	read_all(&one, response_create(&p), 1000);
+	p = params_of(data, len, chunk_max);
+	r = response_create(&p);
+	ck_assert(response_fits(r, one.len));
+	ck_assert(!response_fits(r, one.len - 1));
+	ck_assert(response_fits(r, one.len + 1));
+	ck_assert(response_fits(r, UINT64_MAX));
+	ck_assert(!response_fits(r, 10));
+	read_all(&b, r, 999);
+	ck_assert_uint_eq(b.len, one.len);
+	ck_assert_mem_eq(b.data, one.data, one.len);
+	buf_clear(&one);
+	buf_clear(&b);
+}
+END_TEST
+
+/* The newest open file that has no name: check(3) has one, too. */
+static int
+find_spool(void)
+{
+	char path[64], to[256];
+	int fd;
+
+	for (fd = 100; fd > 2; fd--) {
+		ssize_t n;
+
+		(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+		n = readlink(path, to, sizeof(to) - 1);
+		if (n > 0) {
+			to[n] = '\0';
+			if (strstr(to, "(deleted)") != NULL)
+				return fd;
+		}
+	}
+	ck_abort_msg("no such file");
+	return -1;
+}
+
+/* What cannot be read to its end is nothing that Plugboard would take. */
+START_TEST(a_failing_disk_leaves_no_whole_message)
+{
+	static uint8_t data[200000];
+	struct spool *spool = spool_create("/tmp", 1 << 20);
+	struct body_params params = {
+	    .max = sizeof(data), .memory_max = 4096, .spool = spool};
+	struct response_params p =
+	    params_of(NULL, 0, _i < 2 ? 1 << 20 : 1000);
+	struct response *r;
+	struct phx_msg m;
+	bool done = false;
+	struct buf b;
+
+	memset(data, _i % 2 == 0 ? 'a' : 0xe9, sizeof(data));
+	p.body = body_create(&params);
+	ck_assert_int_eq(body_append(p.body, data, sizeof(data)), 0);
+	ck_assert_int_eq(ftruncate(find_spool(), 100000), 0);
+	r = response_create(&p);
+	buf_init(&b, 1 << 22);
+	while (!done) {
+		uint8_t space[5000];
+		size_t n = response_read(r, space, sizeof(space), &done);
+
+		ck_assert_int_eq(buf_append(&b, space, n), 0);
+	}
+	ck_assert_int_ne(response_failure(r), 0);
+	ck_assert_ptr_nonnull(phx_parse(&m, b.data, b.len));
+	response_free(r);
+	spool_free(spool);
+	buf_clear(&b);
+}
+END_TEST
+
 START_TEST(an_unread_response_is_freed_whole)
 {
 	struct response_params p = params_of("\xff text", 6, CHUNK_MAX);
@@ -539,6 +630,9 @@ main(void)
 	tcase_add_loop_test(tc, mixtures_come_back, 0, 4);
 	tcase_add_test(tc, words_in_binary_are_strings);
 	tcase_add_test(tc, errors_say_what_and_for_whom);
+	tcase_add_loop_test(tc, its_length_is_known_before, 0, 4);
+	tcase_add_loop_test(
+	    tc, a_failing_disk_leaves_no_whole_message, 0, 4);
 	tcase_add_test(tc, an_unread_response_is_freed_whole);
 	suite_add_tcase(suite, tc);
 	srunner_run_all(runner, CK_NORMAL);
