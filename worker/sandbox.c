@@ -20,6 +20,7 @@
 
 #include "conf.h"
 #include "lookup.h"
+#include "reach.h"
 #include "sandbox.h"
 #include "url.h"
 #include "util.h"
@@ -76,6 +77,7 @@ static const struct sandbox_call worker_calls[] = {
     SANDBOX_OK(getsockname),
     SANDBOX_OK(getpeername),
     SANDBOX_OK(fcntl),
+    SANDBOX_OK(dup3), /* a socket to Plugboard, to where libwebsockets has it */
     SANDBOX_IF(ioctl, 1, FIONBIO),
     SANDBOX_IF(ioctl, 1, FIONREAD),
     SANDBOX_IF(ioctl, 1, SIOCOUTQ), /* what Plugboard has yet to take */
@@ -132,10 +134,15 @@ add_port(struct sandbox_policy *policy, uint16_t port)
 static void
 add_ports(struct sandbox_policy *policy, const struct conf *conf)
 {
+	struct proxy_url proxy;
 	struct url url;
 
-	if (url_parse(&url, conf_text(conf, CONF_PLUGBOARD_URL)) == NULL)
-		add_port(policy, url.port);
+	if (url_parse(&url, conf_text(conf, CONF_PLUGBOARD_URL)) == NULL) {
+		bool by_proxy = reach_choose(&proxy, conf, &url);
+
+		add_port(policy, by_proxy ? proxy.port : url.port);
+		explicit_bzero(&proxy, sizeof(proxy));
+	}
 	add_port(policy, (uint16_t)conf_num(conf, CONF_BACKEND_PORT));
 }
 
