@@ -258,7 +258,7 @@ lint: format-check
 	--suppress=funcArgOrderDifferent \
 	supervisor worker tokend common
 	@shellcheck packaging/*.sh tests/*.sh .ci/run
-	@codespell -q 3 -L inflight,te,nd $(shell git ls-files 2>/dev/null | grep -v package-lock)
+	@codespell -q 3 -L inflight,te,nd,fo $(shell git ls-files 2>/dev/null | grep -v package-lock)
 
 clean:
 	rm -rf build
