@@ -16,7 +16,7 @@ enum metrics_type {
 	METRICS_GAUGE,
 };
 
-/* Rows of two families that have many. Those of reconnects stand in the order
+/* Rows of three families that have many. Those of reconnects stand in the order
  * of enum proto_reason (proto.h), without its NONE. */
 #define METRICS_RECONNECT(X, id, reason)                         \
 	X(RECONNECT_##id, COUNTER, "telephone_reconnects_total", \
@@ -32,6 +32,9 @@ enum metrics_type {
 	X(id##_WORKER, type, family, "process=\"worker\"", help)        \
 	X(id##_LOOKUP, type, family, "process=\"lookup\"", help)        \
 	X(id##_TOKEND, type, family, "process=\"tokend\"", help)
+#define METRICS_WS(X, id, outcome)                              \
+	X(WS_##id, COUNTER, "telephone_websockets_ended_total", \
+	    "outcome=\"" outcome "\"", "WebSockets of clients that ended")
 
 /* X(id, type, family, labels, help): rows of one family stand together and
  * repeat its type and help. */
@@ -86,6 +89,30 @@ enum metrics_type {
 	METRICS_RECONNECT(X, CHANNEL_CRASHES, "channel_crashes")               \
 	METRICS_RECONNECT(X, STALLED, "stalled")                               \
 	METRICS_RECONNECT(X, TOO_SLOW, "too_slow")                             \
+	X(WS_SESSIONS, GAUGE, "telephone_websockets", "",                      \
+	    "WebSockets of clients, those being checked among them")           \
+	METRICS_WS(X, CLIENT, "client")                                        \
+	METRICS_WS(X, BACKEND, "backend")                                      \
+	METRICS_WS(X, REFUSED, "refused")                                      \
+	METRICS_WS(X, FAULT, "fault")                                          \
+	METRICS_WS(X, STUCK, "stuck")                                          \
+	METRICS_WS(X, IDLE, "idle")                                            \
+	METRICS_WS(X, LOST, "lost")                                            \
+	METRICS_WS(X, DRAINED, "drained")                                      \
+	X(WS_CHECKS_OK, COUNTER, "telephone_websocket_checks_total",           \
+	    "supported=\"true\"", "Checks answered, by answer")                \
+	X(WS_CHECKS_REFUSED, COUNTER, "telephone_websocket_checks_total",      \
+	    "supported=\"false\"", "Checks answered, by answer")               \
+	X(WS_REJECTED, COUNTER, "telephone_websockets_rejected_total", "",     \
+	    "Checks and connects refused before anything was begun")           \
+	X(WS_MESSAGES_TO, COUNTER, "telephone_websocket_messages_total",       \
+	    "to=\"backend\"", "Messages, pings and pongs relayed")             \
+	X(WS_MESSAGES_FROM, COUNTER, "telephone_websocket_messages_total",     \
+	    "to=\"client\"", "Messages, pings and pongs relayed")              \
+	X(WS_BYTES_TO, COUNTER, "telephone_websocket_bytes_total",             \
+	    "to=\"backend\"", "Their payload")                                 \
+	X(WS_BYTES_FROM, COUNTER, "telephone_websocket_bytes_total",           \
+	    "to=\"client\"", "Their payload")                                  \
 	METRICS_REJOIN(X, ERROR, "phx_error")                                  \
 	METRICS_REJOIN(X, CLOSE, "phx_close")                                  \
 	METRICS_REJOIN(X, UNMATCHED, "unmatched_topic")                        \

@@ -51,6 +51,7 @@ struct dispatch {
 	struct backend *backend;
 	struct proxy *proxy;
 	struct spool *spool;
+	struct wsproxy *wsproxy;
 	struct tunnels *tunnels;
 	struct health *health;
 	struct drain *drain;
@@ -131,6 +132,7 @@ on_lost(struct tunnel *tunnel, void *arg)
 	struct dispatch *d = arg;
 
 	proxy_lost(d->proxy, tunnel);
+	wsproxy_lost(d->wsproxy, tunnel);
 }
 
 static void
@@ -175,31 +177,59 @@ on_proxy_req(struct tunnel *tunnel, uint8_t *payload, size_t len, void *arg)
 static void
 on_ws_check(struct tunnel *tunnel, uint8_t *payload, size_t len, void *arg)
 {
-	(void)arg;
-	wsproxy_check(tunnel_channel(tunnel), payload, len);
+	struct dispatch *d = arg;
+
+	wsproxy_check(d->wsproxy, tunnel, payload, len);
 }
 
 static void
 on_ws_connect(struct tunnel *tunnel, uint8_t *payload, size_t len, void *arg)
 {
-	(void)arg;
-	wsproxy_connect(tunnel_channel(tunnel), payload, len);
+	struct dispatch *d = arg;
+
+	wsproxy_connect(d->wsproxy, tunnel, payload, len);
+}
+
+static void
+on_ws_frame(struct tunnel *tunnel, uint8_t *payload, size_t len, void *arg)
+{
+	struct dispatch *d = arg;
+
+	wsproxy_frame(d->wsproxy, tunnel, payload, len);
+}
+
+static void
+on_ws_close(struct tunnel *tunnel, uint8_t *payload, size_t len, void *arg)
+{
+	struct dispatch *d = arg;
+
+	wsproxy_close(d->wsproxy, tunnel, payload, len);
 }
 
 static const struct tunnels_event events[] = {
     {"proxy_req", on_proxy_req, true},
     {"ws_check", on_ws_check, true},
     {"ws_connect", on_ws_connect, true},
+    {"ws_frame", on_ws_frame, false},
+    {"ws_close", on_ws_close, false},
 };
 
 /* --- drain ---------------------------------------------------------------- */
+
+static void
+on_ws_drained(void *arg)
+{
+	struct dispatch *d = arg;
+
+	tunnels_leave(d->tunnels);
+}
 
 static void
 on_drained(void *arg)
 {
 	struct dispatch *d = arg;
 
-	tunnels_leave(d->tunnels);
+	wsproxy_drain(d->wsproxy, on_ws_drained, d);
 }
 
 static void
@@ -360,6 +390,20 @@ make_proxy(struct dispatch *d)
 }
 
 static void
+make_wsproxy(struct dispatch *d)
+{
+	struct wsproxy_params params = {
+	    .base = loop_base(d->params.loop),
+	    .resolve = d->resolve,
+	    .tls = d->params.tls,
+	    .metrics = &d->metrics,
+	};
+
+	wsproxy_configure(&params, &d->conf);
+	d->wsproxy = wsproxy_create(&params);
+}
+
+static void
 make_tunnels(struct dispatch *d)
 {
 	struct tunnels_params params = {
@@ -452,10 +496,11 @@ on_conf_end(struct dispatch *d, struct ipc_frame *frame)
 	make_backend(d);
 	make_spool(d);
 	make_proxy(d);
+	make_wsproxy(d);
 	make_tunnels(d);
 	make_drain(d);
 	if (d->resolve == NULL || d->backend == NULL || d->proxy == NULL ||
-	    d->tunnels == NULL || d->drain == NULL)
+	    d->wsproxy == NULL || d->tunnels == NULL || d->drain == NULL)
 		fatalx("out of memory");
 	make_health(d);
 	sandbox_enter(&d->conf);
@@ -589,6 +634,7 @@ dispatch_free(struct dispatch *d)
 	tunnels_free(d->tunnels); /* ends the answers that it still holds */
 	proxy_free(d->proxy);
 	spool_free(d->spool);
+	wsproxy_free(d->wsproxy);
 	backend_free(d->backend);
 	tls_free(d->backend_tls);
 	resolve_free(d->resolve);

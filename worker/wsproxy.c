@@ -1,55 +1,317 @@
 /* SPDX-License-Identifier: MIT */
-/* The refusals of wsproxy.h. */
-#include <stdbool.h>
+/*
+ * The events of Plugboard, and what is refused before anything is begun.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "buf.h"
-#include "channel.h"
-#include "json.h"
+#include <event2/event.h>
+
 #include "log.h"
-#include "phx.h"
-#include "wsproxy.h"
+#include "timer.h"
+#include "util.h"
+#include "wsproxy_parts.h"
 
-#define ID_MAX 129
-#define WS_REASON "this telephone does not proxy WebSockets"
+#define REQUEST_MAX (96 * 1024)
+/* Events of ours that may wait in tunnels' queues before nothing new is begun
+ * and nothing said of it: Plugboard does not read what it asks for. */
+#define ANSWERS_MAX 1024
+/* A flood is one line a second. */
+#define REJECTED_LOG_MS 1000
+/* How long the last words of all sessions may take, and how often that is
+ * looked at. */
+#define DRAIN_MS 1000
+#define DRAIN_LOOK_MS 20
 
-/* Sends {"<id_name>":"<id>",<rest>}. */
+static const char leaving[] = "telephone leaves";
+
+/* --- refusals ------------------------------------------------------------- */
+
 static void
-refuse(struct channel *c, struct json_str payload, const char *id_name,
-    const char *event, const char *rest)
+drop_event(struct wsproxy *w, const char *event, const char *why)
 {
-	struct buf b;
-	char id[ID_MAX];
+	metrics_add(w->params.metrics, METRICS_MESSAGES_DROPPED, 1);
+	log_warnx("a %s that cannot be answered: %s", event, why);
+}
 
-	if (!phx_get_str(payload, id_name, id, sizeof(id))) {
-		log_warnx("a WebSocket event without %s was ignored", id_name);
+/* Why nothing new is begun now, or NULL. */
+static const char *
+why_not(const struct wsproxy *w)
+{
+	if (w->draining)
+		return leaving;
+	if (w->count >= w->params.sessions_max)
+		return "WS_MAX_SESSIONS WebSockets are open already";
+	return NULL;
+}
+
+static void
+log_rejected(struct wsproxy *w, const char *id, const char *why)
+{
+	int64_t now_ms = util_mono_ms();
+
+	w->rejected++;
+	metrics_add(w->params.metrics, METRICS_WS_REJECTED, 1);
+	if (w->rejected_ms != 0 && now_ms - w->rejected_ms < REJECTED_LOG_MS)
+		return;
+	log_warnx("WebSocket %s: refused: %s (%" PRIu64
+		  " refused since the last such line)",
+	    id, why, w->rejected);
+	w->rejected_ms = now_ms;
+	w->rejected = 0;
+}
+
+static void
+reject(struct wsproxy *w, struct tunnel *tunnel, const struct ws_event *e,
+    bool is_check, const char *why)
+{
+	log_rejected(w, e->id, why);
+	if (is_check)
+		ws_send_check_result(w, tunnel, e->id, NULL, why);
+	else
+		ws_send_error(w, tunnel, e->id, why);
+}
+
+/* --- beginnings ----------------------------------------------------------- */
+
+/* One that was checked for the same question and waits. */
+static struct ws_session *
+find_kept(
+    struct wsproxy *w, const struct tunnel *tunnel, const struct buf *request)
+{
+	struct ws_session *s;
+
+	TAILQ_FOREACH(s, &w->list, entry)
+	if (s->state == SESSION_KEPT && s->tunnel == tunnel &&
+	    s->request.len == request->len &&
+	    memcmp(s->request.data, request->data, request->len) == 0)
+		return s;
+	return NULL;
+}
+
+static const char *
+begin(struct wsproxy *w, struct tunnel *tunnel, struct ws_event *e,
+    bool is_check, struct buf *request)
+{
+	struct ws_ask ask = {
+	    .path = e->path,
+	    .query = e->query,
+	    .headers = e->headers,
+	    .host = w->params.host_header,
+	};
+	const char *why = ws_handshake_build(request, &ask);
+	struct ws_session *kept;
+
+	if (why != NULL)
+		return why;
+	kept = is_check ? NULL : find_kept(w, tunnel, request);
+	if (kept != NULL) {
+		ws_session_adopt(kept, e->id);
+		return NULL;
+	}
+	why = why_not(w);
+	if (why == NULL &&
+	    ws_session_create(w, tunnel, e->id, request, is_check) == NULL)
+		why = "out of memory";
+	return why;
+}
+
+static void
+on_request(
+    struct wsproxy *w, struct tunnel *tunnel, struct ws_event *e, bool is_check)
+{
+	struct buf request;
+	const char *why;
+
+	if (w->answers >= ANSWERS_MAX) {
+		log_rejected(w, e->id, "plugboard does not read the answers");
 		return;
 	}
-	log_info("WebSocket %s: refused, " WS_REASON, id);
-	buf_init(&b, 2048);
-	(void)buf_printf(&b, "{\"%s\":", id_name);
-	(void)json_put_str(&b, id, strlen(id));
-	(void)buf_printf(&b, ",%s}", rest);
-	(void)buf_putc(&b, '\0');
-	if (b.failed || channel_push(c, event, (char *)b.data) == -1)
-		log_warnx("WebSocket %s: the refusal could not be sent", id);
-	buf_clear(&b);
+	buf_init(&request, REQUEST_MAX);
+	why = begin(w, tunnel, e, is_check, &request);
+	if (why != NULL)
+		reject(w, tunnel, e, is_check, why);
+	buf_wipe(&request);
 }
 
 void
-wsproxy_check(struct channel *c, uint8_t *payload, size_t len)
+wsproxy_check(
+    struct wsproxy *w, struct tunnel *tunnel, uint8_t *payload, size_t len)
 {
-	struct json_str p = {payload, len};
+	struct ws_event e;
+	const char *fault = ws_event_parse(&e, WS_EVENT_CHECK, payload, len);
 
-	refuse(c, p, "check_id", "ws_check_result",
-	    "\"supported\":false,\"reason\":\"" WS_REASON "\"");
+	if (e.id[0] == '\0')
+		drop_event(w, "ws_check", fault);
+	else if (fault != NULL)
+		reject(w, tunnel, &e, true, fault);
+	else
+		on_request(w, tunnel, &e, true);
 }
 
 void
-wsproxy_connect(struct channel *c, uint8_t *payload, size_t len)
+wsproxy_connect(
+    struct wsproxy *w, struct tunnel *tunnel, uint8_t *payload, size_t len)
 {
-	struct json_str p = {payload, len};
+	struct ws_event e;
+	const char *fault = ws_event_parse(&e, WS_EVENT_CONNECT, payload, len);
 
-	refuse(
-	    c, p, "connection_id", "ws_error", "\"reason\":\"" WS_REASON "\"");
+	if (e.id[0] == '\0')
+		drop_event(w, "ws_connect", fault);
+	else if (ws_session_find(w, tunnel, e.id) != NULL)
+		/* An error would end the one that there is. */
+		log_rejected(
+		    w, e.id, "a second ws_connect of this id was ignored");
+	else if (fault != NULL)
+		reject(w, tunnel, &e, false, fault);
+	else
+		on_request(w, tunnel, &e, false);
+}
+
+/* --- what follows --------------------------------------------------------- */
+
+/* Unknown ids are those that have ended: Plugboard's events and ours cross. */
+static struct ws_session *
+find(struct wsproxy *w, const struct tunnel *tunnel, const struct ws_event *e)
+{
+	struct ws_session *s = ws_session_find(w, tunnel, e->id);
+
+	if (s == NULL)
+		log_debug("WebSocket %s: an event after its end", e->id);
+	return s;
+}
+
+void
+wsproxy_frame(
+    struct wsproxy *w, struct tunnel *tunnel, uint8_t *payload, size_t len)
+{
+	struct ws_event e;
+	const char *fault = ws_event_parse(&e, WS_EVENT_FRAME, payload, len);
+	struct ws_session *s;
+
+	if (e.id[0] == '\0') {
+		drop_event(w, "ws_frame", fault);
+		return;
+	}
+	s = find(w, tunnel, &e);
+	if (s == NULL)
+		return;
+	if (fault != NULL) /* judged as one without opcode and data */
+		e.opcode.len = 0;
+	ws_session_frame(s, &e);
+}
+
+void
+wsproxy_close(
+    struct wsproxy *w, struct tunnel *tunnel, uint8_t *payload, size_t len)
+{
+	struct ws_event e;
+	const char *fault = ws_event_parse(&e, WS_EVENT_CLOSE, payload, len);
+	struct ws_session *s;
+
+	if (e.id[0] == '\0') {
+		drop_event(w, "ws_close", fault);
+		return;
+	}
+	s = find(w, tunnel, &e);
+	if (s != NULL)
+		ws_session_closed(s, &e);
+}
+
+void
+wsproxy_lost(struct wsproxy *w, const struct tunnel *tunnel)
+{
+	struct ws_session *s, *next;
+
+	for (s = TAILQ_FIRST(&w->list); s != NULL; s = next) {
+		next = TAILQ_NEXT(s, entry);
+		if (s->tunnel == tunnel)
+			ws_session_stop(
+			    s, METRICS_WS_LOST, "the tunnel was lost", false);
+	}
+}
+
+/* --- the drain ------------------------------------------------------------ */
+
+static void
+on_drained(evutil_socket_t fd, short what, void *arg)
+{
+	struct wsproxy *w = arg;
+	bool done = w->pending == 0 && ws_peers_closing(w->peers) == 0;
+
+	(void)fd;
+	(void)what;
+	if (done || util_mono_ms() - w->drain_ms >= DRAIN_MS)
+		w->on_over(w->on_over_arg);
+	else
+		timer_set_ms(w->drained, DRAIN_LOOK_MS);
+}
+
+void
+wsproxy_drain(struct wsproxy *w, void (*on_over)(void *arg), void *arg)
+{
+	struct ws_session *s, *next;
+
+	if (w->draining)
+		return;
+	w->draining = true;
+	w->on_over = on_over;
+	w->on_over_arg = arg;
+	w->drain_ms = util_mono_ms();
+	if (w->count > 0)
+		log_info("drained: closing %u WebSockets", w->count);
+	for (s = TAILQ_FIRST(&w->list); s != NULL; s = next) {
+		next = TAILQ_NEXT(s, entry);
+		ws_session_stop(s, METRICS_WS_DRAINED, leaving, true);
+	}
+	timer_set_ms(w->drained, 0);
+}
+
+/* --- life ----------------------------------------------------------------- */
+
+struct wsproxy *
+wsproxy_create(const struct wsproxy_params *params)
+{
+	struct wsproxy *w = calloc(1, sizeof(*w));
+	struct ws_peers_params peers = {
+	    .base = params->base,
+	    .resolve = params->resolve,
+	    .tls = params->tls,
+	    .host = params->host,
+	    .port = params->port,
+	    .unix_path = params->unix_path,
+	    .message_max = params->message_max,
+	    .queue_max = params->queue_max,
+	    .connect_timeout_ms = params->connect_timeout_ms,
+	};
+	size_t i;
+
+	if (w == NULL)
+		return NULL;
+	w->params = *params;
+	TAILQ_INIT(&w->list);
+	for (i = 0; i < WSPROXY_BUCKETS; i++)
+		TAILQ_INIT(&w->bucket[i]);
+	w->peers = ws_peers_create(&peers);
+	if (w->peers == NULL) {
+		free(w);
+		return NULL;
+	}
+	w->drained = timer_create_ms(params->base, on_drained, w);
+	return w;
+}
+
+void
+wsproxy_free(struct wsproxy *w)
+{
+	struct ws_session *s;
+
+	if (w == NULL)
+		return;
+	while ((s = TAILQ_FIRST(&w->list)) != NULL)
+		ws_session_free(s);
+	timer_clear(&w->drained);
+	ws_peers_free(w->peers);
+	free(w);
 }

@@ -182,15 +182,3 @@ def test_broken_requests_from_plugboard(s):
     s.admin("raw", body=b'{"not":"an array"}')
     phone.wait_log(r"no Phoenix message")
     equal(s.call("GET", "/bytes/3").status, 200, "and it still serves")
-
-
-def test_websockets_are_refused_with_a_reason(s):
-    phone = s.start()
-    answer = s.call("GET", "/ws", headers={
-        "connection": "Upgrade", "upgrade": "websocket", "sec-websocket-version": "13",
-        "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ=="})
-    check(answer.status >= 400, f"upgraded: {answer.status}")
-    phone.wait_log(r"WebSocket \S+: refused")
-    before = s.counter("ws_errors")
-    s.admin("push", body=b'{"connection_id":"c-1","path":"/ws","query_string":"","headers":{}}', event="ws_connect")
-    until(lambda: s.counter("ws_errors") + s.counter("ws_late") > before, "ws_error")

@@ -117,7 +117,7 @@ def check_sbom():
 FOLDERS = ("common", "supervisor", "worker", "tokend")
 ONLY_IN = {
     r"sqlite3\.h": r"tokend/store\w*\.c",
-    r"openssl/.*": r"tokend/(seal|jwt)\.c|worker/tls\w*\.[ch]",
+    r"openssl/.*": r"tokend/(seal|jwt)\.c|worker/(tls\w*\.[ch]|ws_tls\.c)",
     r"curl/.*": r"worker/backend\w*\.[ch]",
     r"libwebsockets\.h": r"worker/(loop|plugboard)\w*\.[ch]",
     r"uv\.h": r"worker/loop\.c",
@@ -127,6 +127,7 @@ ONLY_IN = {
 NOT_IN = {"event2/": ("supervisor/telephonectl",)}
 PURE = ("worker/phx", "worker/json", "worker/request", "worker/head", "worker/body", "worker/framing", "worker/unsupported", "worker/response", "worker/backoff",
         "worker/via_head", "worker/target", "common/pin", "common/proxy_url", "common/base64",
+        "worker/ws_base64", "worker/ws_frame", "worker/ws_handshake", "worker/ws_event",
         "tokend/jwt", "tokend/token", "common/utf8", "common/url", "common/pack", "common/buf")
 
 
@@ -183,7 +184,7 @@ def check_form():
     check("functions are below 80 lines",
           (f"{p}:{at}: {n}" for p in daemon if p.endswith(".c") for at, n in function_lengths(p) if n >= 80))
     tests = {os.path.basename(p) for p in glob.glob("tests/it/**/*.py", recursive=True)} - {
-        "run.py", "harness.py", "raw.py", "rawboard.py", "load.py", "netns.py", "traffic.py"}
+        "run.py", "harness.py", "raw.py", "rawboard.py", "load.py", "netns.py", "traffic.py", "wskit.py"}
     check("each file of tests/it is run", (p for p in tests if not p.startswith("test_")))
 
 
