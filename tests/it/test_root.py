@@ -3,6 +3,7 @@
 import os, pwd, subprocess
 
 from harness import LeftOut, check, equal, until
+from wskit import BINARY, Refused, connect, tls_app
 
 WORKER, TOKEND = "daemon", "games"
 
@@ -136,6 +137,36 @@ def test_wss_name_mismatch(s):
     phone = with_system_ca(s, "other.example")
     phone.wait_log(r"ended: tls failed: name mismatch: the certificate is not for localhost")
     equal(phone.status()["ready"], False)
+
+
+def websocket_over_tls(s, name):
+    cert, key = certificate(s.dir, name)
+    s.start_board()
+    s.backend = tls_app(cert, key)
+    phone = with_file(s, cert, CA_FILE, BACKEND_SCHEME="https", BACKEND_HOST="localhost")
+    phone.wait_joined()
+    return phone
+
+
+def test_websockets_over_tls(s):
+    websocket_over_tls(s, "localhost")
+    ws = connect(s, "/x")
+    for n in (0, 1, 125, 70000, 1 << 20):
+        ws.send(BINARY, bytes(n))
+        check(ws.recv() == (BINARY, bytes(n)), f"{n} bytes differ")
+    ws.close(4002)
+    equal(ws.recv_close()[0], 4002)
+
+
+def test_websockets_over_tls_name_mismatch(s):
+    phone = websocket_over_tls(s, "other.example")
+    try:
+        connect(s, "/x")
+        raise AssertionError("it was upgraded")
+    except Refused as e:
+        check(b"TLS with the application failed" in e.body, e.body)
+    phone.wait_log(r"TLS with the application failed: hostname mismatch")
+    equal(len(s.backend.links), 0, "nothing was said to it")
 
 
 for test in list(globals().values()):

@@ -2,7 +2,7 @@
 """A WebSocket client and a WebSocket application, both on plain sockets, so
 that each can be as exact, slow or rude as a test wants. Standard library only.
 """
-import base64, hashlib, os, socket, struct, threading
+import base64, hashlib, os, socket, ssl, struct, threading
 
 from harness import check
 
@@ -199,3 +199,10 @@ def echo(link):
             link.end()
             return
         link.send(PONG if op == PING else op, data)
+
+
+def tls_app(cert, key):
+    """An application that echoes, and speaks TLS."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(cert, key)
+    return App(echo, wrap=lambda sock: context.wrap_socket(sock, server_side=True))
