@@ -9,7 +9,7 @@ from harness import check, equal
 from hostile.rawboard import Bounded
 
 MIB = 1024 * 1024
-BOUNDS = {"MAX_RESPONSE_SIZE": "4MiB", "REQUEST_TIMEOUT": "3s"}
+BOUNDS = {"MAX_RESPONSE_SIZE": "4MiB", "REQUEST_TIMEOUT": "8s"}
 
 
 def staged(s, **env):

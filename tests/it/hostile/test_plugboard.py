@@ -170,17 +170,17 @@ def test_one_id_many_requests(s):
 
 
 def test_requests_without_end(s):
-    """100,000 at an application that does not answer: refused or dropped at a
+    """20,000 at an application that does not answer: refused or dropped at a
     bound, the memory flat, and served again when it answers."""
     s.backend = RawBackend()
     s.backend.on("/hang", lambda connection, asked: time.sleep(3), b"HTTP/1.1 204 No Content\r\n\r\n")
     board = RawBoard()
     phone = board.start(s, **SIZES, MAX_INFLIGHT="64", REQUEST_TIMEOUT="5s")
-    with Bounded(phone, 96):  # their refusals wait until this slow peer has read them
+    with Bounded(phone, 128):  # their refusals wait until this slow peer has read them
         hang = board.text("proxy_req", {"request_id": "flood", "method": "POST", "path": "/hang",
                                         "query_string": "", "headers": {}, "body": "x" * 100})
         batch = frame(0x81, hang) * 1000
-        for _ in range(100):
+        for _ in range(20):
             board.write(batch)
         still_serves(board, "flood")
         check(any(a["status"] == 503 for a in board.answers("flood")), "none was refused")
