@@ -88,6 +88,10 @@ async def fetch(port, head, body=b""):
     head, found, body = answer.partition(b"\r\n\r\n")
     if not found:
         raise OSError("no answer")
+    length = re.search(rb"(?im)^content-length: *(\d+)", head)
+    if length and len(body) < int(length.group(1)):
+        # Its sender died under it: no answer, and not a wrong one.
+        raise OSError(f"cut off: {len(body)} of {int(length.group(1))} octets")
     return int(head.split(b" ", 2)[1]), body
 
 
