@@ -263,24 +263,35 @@ on_line(char *line, size_t size, size_t count, void *arg)
 	return 0;
 }
 
-/* As received, with the transfer coding. */
+/* As received, with the transfer coding. Pieces are put together, so that an
+ * application cannot make each of its octets cost a call. */
 static int
 take_bytes(struct backend_call *c, const uint8_t *in, size_t len)
 {
+	uint8_t whole[CURL_MAX_WRITE_SIZE];
 	const uint8_t *data;
-	size_t n;
+	size_t n, taken, have = 0;
 
 	while (len > 0) {
-		size_t taken =
+		taken =
 		    framing_decode(&c->framing, in, len, &data, &n, &c->fault);
-
-		if (c->fault != FRAMING_OK ||
-		    (n > 0 && c->ops->on_body(data, n, c->arg) == -1))
+		if (c->fault != FRAMING_OK)
 			return -1;
 		in += taken;
 		len -= taken;
+		if (have + n > sizeof(whole) || (have == 0 && len == 0)) {
+			if (have > 0 &&
+			    c->ops->on_body(whole, have, c->arg) == -1)
+				return -1;
+			have = 0;
+			if (n > 0 && c->ops->on_body(data, n, c->arg) == -1)
+				return -1;
+		} else if (n > 0) {
+			memcpy(whole + have, data, n);
+			have += n;
+		}
 	}
-	return 0;
+	return have == 0 ? 0 : c->ops->on_body(whole, have, c->arg);
 }
 
 static size_t

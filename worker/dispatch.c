@@ -355,9 +355,9 @@ static void
 make_spool(struct dispatch *d)
 {
 	const char *dir = conf_text(&d->conf, CONF_SPOOL_DIR);
-	uint64_t max = (uint64_t)conf_num(&d->conf, CONF_SPOOL_MAX);
 
-	d->spool = spool_create(dir, max);
+	d->spool =
+	    spool_create(dir, (uint64_t)conf_num(&d->conf, CONF_SPOOL_MAX));
 	if (d->spool == NULL)
 		log_exit(EX_CONFIG,
 		    "SPOOL_DIR: no file can be made in %s: %s; give a "
@@ -371,21 +371,12 @@ make_proxy(struct dispatch *d)
 	struct proxy_params params = {
 	    .backend = d->backend,
 	    .metrics = &d->metrics,
-	    .response_max =
-		(uint64_t)conf_num(&d->conf, CONF_MAX_RESPONSE_SIZE),
-	    .buffer_max = (size_t)conf_num(&d->conf, CONF_RESPONSE_BUFFER),
 	    .spool = d->spool,
-	    .chunk_max = (size_t)conf_num(&d->conf, CONF_CHUNK_SIZE),
-	    .binary_max = (size_t)conf_num(&d->conf, CONF_BINARY_BODY_MAX),
-	    .binary_refuse = conf_num(&d->conf, CONF_BINARY_BODIES) != 0,
-	    .event_stream_refuse = conf_num(&d->conf, CONF_EVENT_STREAM) != 0,
-	    .accept_encoding = conf_text(&d->conf, CONF_ACCEPT_ENCODING),
-	    .inflight_max = (unsigned)conf_num(&d->conf, CONF_MAX_INFLIGHT),
-	    .send_max_ms = conf_num(&d->conf, CONF_MAX_SEND_TIME),
 	    .on_idle = on_idle,
 	    .arg = d,
 	};
 
+	proxy_configure(&params, &d->conf);
 	d->proxy = proxy_create(&params);
 }
 
@@ -395,7 +386,7 @@ make_wsproxy(struct dispatch *d)
 	struct wsproxy_params params = {
 	    .base = loop_base(d->params.loop),
 	    .resolve = d->resolve,
-	    .tls = d->params.tls,
+	    .tls = d->backend_tls,
 	    .metrics = &d->metrics,
 	};
 
@@ -435,7 +426,7 @@ make_drain(struct dispatch *d)
 	d->drain = drain_create(&params);
 }
 
-/* Why requests are not served now, for /readyz. */
+/* For /readyz. */
 static bool
 is_ready(const char **why, void *arg)
 {

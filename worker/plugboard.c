@@ -5,6 +5,7 @@
  * Connecting is plugboard_connect.c.
  */
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -153,6 +154,18 @@ judge_failure(struct plugboard *pb, const char *text)
 	pb->end.text = why != NULL ? why : text;
 }
 
+/* A reset leaves in the queue what was not read yet, and its error goes to the
+ * first call that asks, libwebsockets': only the state tells. */
+static bool
+was_reset(int fd)
+{
+	struct tcp_info info = {0};
+	socklen_t len = sizeof(info);
+
+	return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 &&
+	    info.tcpi_state == TCP_CLOSE;
+}
+
 /* libwebsockets closes without a word; the socket, which is still there, knows
  * who began it. */
 static void
@@ -167,7 +180,9 @@ judge_end(struct plugboard *pb)
 	if (wsi != NULL)
 		n = recv(
 		    lws_get_socket_fd(wsi), &c, 1, MSG_PEEK | MSG_DONTWAIT);
-	if (n > 0 || (n == -1 && errno == EAGAIN)) {
+	if (wsi != NULL && was_reset(lws_get_socket_fd(wsi))) {
+		pb->end.text = "reset by the peer";
+	} else if (n > 0 || (n == -1 && errno == EAGAIN)) {
 		pb->end.reason = PROTO_REASON_PROTOCOL;
 		pb->end.text = "plugboard sent what is no WebSocket frame";
 	} else if (n == -1 && errno == ECONNRESET) {

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 struct backend;
+struct conf;
 struct metrics;
 struct proxy;
 struct spool;
@@ -35,6 +36,10 @@ struct proxy_params {
 	void (*on_idle)(void *arg);
 	void *arg;
 };
+
+/* Sets those of the members that are keys of the configuration, which must
+ * outlive the proxy. */
+void proxy_configure(struct proxy_params *, const struct conf *);
 
 /* NULL when out of memory. */
 struct proxy *proxy_create(const struct proxy_params *);

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Every way in which a tunnel can end: named, counted, and followed by a new one."""
-import concurrent.futures, json, re, socket, time
+import concurrent.futures, json, os, re, signal, socket, time
 
 from harness import check, equal, free_port, request, until
 
@@ -60,6 +60,20 @@ def test_other_ends(s):
         phone.wait_log(r"info worker: joined ", count=n + 1)
         check(serves(s), f"it serves after {faults}")
         equal(reconnects(port, reason), before + 1, reason)
+
+
+def test_reset_behind_what_was_not_read(s):
+    """A reset discards nothing that had arrived: what is still to be read is
+    no proof that it was nonsense."""
+    phone = s.start()
+    os.kill(phone.child("worker"), signal.SIGSTOP)
+    for n in range(20):
+        s.admin("push", body=json.dumps({"request_id": f"r-{n}", "method": "GET", "path": "/bytes/5", "query_string": "",
+                                         "headers": {}, "body": "x" * 30000}).encode(), event="proxy_req")
+    s.fault("rst")
+    os.kill(phone.child("worker"), signal.SIGCONT)
+    phone.wait_log(r"info worker: joined ", count=2)
+    check(phone.has_log("ended: connection lost: reset by the peer"), "the reset has its name")
 
 
 def test_a_healthy_connection_is_tried_again_at_once(s):
