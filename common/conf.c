@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "conf.h"
+#include "conf_check.h"
 #include "conf_value.h"
 #include "secret.h"
 #include "util.h"
@@ -60,6 +61,10 @@ const struct conf_key conf_keys[CONF_KEYS] = {
 	.help = "64 hex digits that the stored token is sealed with"),
     ROW(SECRET_KEY_BASE_FILE, .type = CONF_TYPE_PATH, .max = 1024, .to = S,
 	.reloadable = true, .help = "a file that holds SECRET_KEY_BASE"),
+    ROW(BACKEND_URL, .type = CONF_TYPE_TEXT, .max = 512, .to = W,
+	.check = conf_check_backend_url, .reloadable = true,
+	.help = "the application: http://host[:port], https://host[:port] or "
+		"unix:/path; instead of the next three"),
     ROW(BACKEND_HOST, .type = CONF_TYPE_HOST, .max = 253, .to = W,
 	.def = "localhost", .reloadable = true,
 	.help = "host of the application"),
@@ -79,11 +84,49 @@ const struct conf_key conf_keys[CONF_KEYS] = {
 	.help = "its key; unset: it is in the certificate's file"),
     ROW(CONNECT_TIMEOUT, .type = CONF_TYPE_DURATION, .min = 100,
 	.max = 5 * MINUTE, .to = W, .def = "10s", .reloadable = true,
-	.help = "bound on one attempt to connect and to join, and on a connect "
-		"to the application"),
+	.help = "bound on one attempt to connect to Plugboard and to join"),
     ROW(REQUEST_TIMEOUT, .type = CONF_TYPE_DURATION, .min = 100, .max = HOUR,
 	.to = W, .def = "30s", .reloadable = true,
-	.help = "bound on one request to the application"),
+	.help = "bound on one request in all, with its waits and retries"),
+    ROW(REQUEST_TTL, .type = CONF_TYPE_DURATION, .min = 1 * SECOND, .max = HOUR,
+	.to = W, .def = "5m", .reloadable = true,
+	.help = "after this Plugboard waits no more: an answer that has not "
+		"begun to leave becomes a short 504"),
+    ROW(BACKEND_CONNECT_TIMEOUT, .type = CONF_TYPE_DURATION, .min = 10,
+	.max = 5 * MINUTE, .to = W, .reloadable = true,
+	.help = "bound on a connect to the application, TLS included; unset: "
+		"CONNECT_TIMEOUT"),
+    ROW(BACKEND_FIRST_BYTE_TIMEOUT, .type = CONF_TYPE_DURATION, .min = 10,
+	.max = HOUR, .to = W, .reloadable = true,
+	.help = "bound from the request to the first line of its answer; "
+		"unset: REQUEST_TIMEOUT alone"),
+    ROW(BACKEND_IDLE_TIMEOUT, .type = CONF_TYPE_DURATION, .min = 10,
+	.max = HOUR, .to = W, .reloadable = true,
+	.help = "bound on a pause inside an answer; unset: REQUEST_TIMEOUT "
+		"alone"),
+    ROW(BACKEND_RETRIES, .type = CONF_TYPE_INT, .min = 0, .max = 5, .to = W,
+	.def = "2", .reloadable = true,
+	.help = "how often a GET, HEAD, OPTIONS or PUT is tried again, after "
+		"100ms, 200ms and so on; 0: never"),
+    ROW(BACKEND_RETRY_ON, .type = CONF_TYPE_TEXT, .max = 500, .to = W,
+	.def = "5xx,connect,cut,timeout", .check = conf_check_retry_on,
+	.reloadable = true,
+	.help = "after what: connect, cut, timeout (before a byte of answer), "
+		"5xx, single statuses, or none"),
+    ROW(BACKEND_CONNECTIONS_MAX, .type = CONF_TYPE_INT, .min = 1, .max = 100000,
+	.to = W, .def = "256", .reloadable = true,
+	.help = "connections to the application in use at once; further "
+		"requests wait for one"),
+    ROW(BACKEND_CONNECTIONS_IDLE, .type = CONF_TYPE_INT, .min = 0, .max = 256,
+	.to = W, .def = "64", .reloadable = true,
+	.help = "connections kept open for later requests"),
+    ROW(BREAKER_FAILURES, .type = CONF_TYPE_INT, .min = 0, .max = 100000,
+	.to = W, .def = "20", .reloadable = true,
+	.help = "after so many tries in a row without a byte of answer none is "
+		"made for a while; 0: always go on"),
+    ROW(BREAKER_OPEN_TIME, .type = CONF_TYPE_DURATION, .min = 100, .max = HOUR,
+	.to = W, .def = "5s", .reloadable = true,
+	.help = "how long, until one request tries"),
     ROW(ACCEPT_ENCODING, .type = CONF_TYPE_TEXT, .max = 200, .to = W,
 	.reloadable = true,
 	.help = "codings that the application may use; unset: what the client "
@@ -153,8 +196,21 @@ const struct conf_key conf_keys[CONF_KEYS] = {
 	.help = "longest answer body that is not UTF-8"),
     ROW(MAX_INFLIGHT, .type = CONF_TYPE_INT, .min = 1, .max = 100000, .to = W,
 	.def = "256", .reloadable = true,
-	.help =
-	    "requests answered at the same time; more are refused with 503"),
+	.help = "requests worked on at the same time; more wait"),
+    ROW(QUEUE_MAX, .type = CONF_TYPE_INT, .min = 0, .max = 100000, .to = W,
+	.def = "256", .reloadable = true,
+	.help = "requests that may wait for that; more are refused with 503"),
+    ROW(QUEUE_TIMEOUT, .type = CONF_TYPE_DURATION, .min = 10, .max = HOUR,
+	.to = W, .def = "5s", .reloadable = true,
+	.help = "how long each of them waits before it is refused with 503"),
+    ROW(REQUEST_MEMORY_MAX, .type = CONF_TYPE_SIZE, .min = 64 * KIB,
+	.max = 64 * GIB, .to = W, .def = "256MiB", .reloadable = true,
+	.help = "bodies of all requests held at once; more are refused with "
+		"503"),
+    ROW(PATH_LIMITS, .type = CONF_TYPE_TEXT, .max = 4000, .to = W,
+	.check = conf_check_path_limits, .reloadable = true,
+	.help = "other bounds for some paths: /export timeout=2m "
+		"response=500MiB; /api timeout=5s"),
     ROW(WS_MAX_SESSIONS, .type = CONF_TYPE_INT, .min = 0, .max = 10000, .to = W,
 	.def = "256", .reloadable = true,
 	.help = "WebSockets of clients at the same time; more are refused"),

@@ -32,6 +32,7 @@ enum conf_id {
 	CONF_TELEPHONE_TOKEN_FILE,
 	CONF_SECRET_KEY_BASE,
 	CONF_SECRET_KEY_BASE_FILE,
+	CONF_BACKEND_URL,
 	CONF_BACKEND_HOST,
 	CONF_BACKEND_PORT,
 	CONF_BACKEND_SCHEME,
@@ -42,6 +43,16 @@ enum conf_id {
 	CONF_REQUEST_TIMEOUT,
 	CONF_ACCEPT_ENCODING,
 	CONF_EVENT_STREAM,
+	CONF_REQUEST_TTL,
+	CONF_BACKEND_CONNECT_TIMEOUT,
+	CONF_BACKEND_FIRST_BYTE_TIMEOUT,
+	CONF_BACKEND_IDLE_TIMEOUT,
+	CONF_BACKEND_RETRIES,
+	CONF_BACKEND_RETRY_ON,
+	CONF_BACKEND_CONNECTIONS_MAX,
+	CONF_BACKEND_CONNECTIONS_IDLE,
+	CONF_BREAKER_FAILURES,
+	CONF_BREAKER_OPEN_TIME,
 	CONF_HEARTBEAT_INTERVAL,
 	CONF_HEARTBEAT_TIMEOUT,
 	CONF_SEND_TIMEOUT,
@@ -68,6 +79,10 @@ enum conf_id {
 	CONF_WS_QUEUE_SIZE,
 	CONF_WS_CONNECT_TIMEOUT,
 	CONF_WS_IDLE_TIMEOUT,
+	CONF_QUEUE_MAX,
+	CONF_QUEUE_TIMEOUT,
+	CONF_REQUEST_MEMORY_MAX,
+	CONF_PATH_LIMITS,
 	CONF_SHUTDOWN_TIMEOUT,
 	CONF_HEALTH_LISTEN,
 	CONF_HEALTH_CHECK_PORT,
@@ -117,8 +132,10 @@ struct conf_key {
 	const char *def;     /* as it would be written, or NULL: unset */
 	const char *choices; /* CONF_TYPE_CHOICE */
 	unsigned to;	     /* enum conf_to, or-ed */
-	bool reloadable;     /* SIGHUP applies it without a restart */
-	const char *help;    /* one line */
+	/* What else must hold of a text: NULL, or what is wrong. */
+	const char *(*check)(const char *text);
+	bool reloadable;  /* SIGHUP applies it without a restart */
+	const char *help; /* one line */
 };
 
 extern const struct conf_key conf_keys[CONF_KEYS];

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "backend_url.h"
 #include "conf.h"
 #include "url.h"
 #include "util.h"
@@ -382,6 +383,47 @@ check_tls(struct conf *c)
 		    "PLUGBOARD_PIN say is not used\n");
 }
 
+/* The words that BACKEND_URL is made of, for those that need only one. */
+static void
+set_backend(struct conf *c, enum conf_id id, const char *text)
+{
+	char copy[BACKEND_URL_HOST_MAX];
+
+	if (c->value[id].source != CONF_DEFAULT &&
+	    strcasecmp(conf_text(c, id), text) != 0)
+		(void)buf_printf(&c->warnings,
+		    "%s: both it and BACKEND_URL are set; BACKEND_URL is "
+		    "used\n",
+		    conf_keys[id].name);
+	(void)util_strlcpy(copy, text, sizeof(copy));
+	(void)conf_set(c, id, copy, CONF_DEFAULT, "BACKEND_URL");
+}
+
+static void
+apply_backend_url(struct conf *c)
+{
+	struct backend_url u;
+	char port[8];
+
+	if (!conf_is_set(c, CONF_BACKEND_URL) ||
+	    backend_url_parse(&u, conf_text(c, CONF_BACKEND_URL)) != NULL)
+		return;
+	(void)util_fmt(port, sizeof(port), "%u", u.port);
+	set_backend(c, CONF_BACKEND_SCHEME, u.scheme);
+	set_backend(c, CONF_BACKEND_HOST, u.host);
+	set_backend(c, CONF_BACKEND_PORT, port);
+}
+
+static void
+check_lives(struct conf *c)
+{
+	if (conf_num(c, CONF_REQUEST_TTL) < conf_num(c, CONF_REQUEST_TIMEOUT))
+		(void)buf_printf(&c->warnings,
+		    "REQUEST_TTL: it is shorter than REQUEST_TIMEOUT (%s), and "
+		    "so bounds each request\n",
+		    conf_text(c, CONF_REQUEST_TIMEOUT));
+}
+
 int
 conf_finish(struct conf *c)
 {
@@ -399,5 +441,7 @@ conf_finish(struct conf *c)
 	check_pair(c, CONF_TELEPHONE_TOKEN, CONF_TELEPHONE_TOKEN_FILE);
 	check_url(c);
 	check_tls(c);
+	apply_backend_url(c);
+	check_lives(c);
 	return c->faults.len == 0 && !c->faults.failed ? 0 : -1;
 }

@@ -263,11 +263,12 @@ judge_text(const struct conf_key *k, const char *text, int64_t *num,
 			    "it holds a control character");
 			return space;
 		}
-	if (strlen(text) <= (size_t)k->max)
-		return NULL;
-	(void)util_fmt(space, CONF_FAULT_MAX,
-	    "it is longer than %" PRId64 " characters", k->max);
-	return space;
+	if (strlen(text) > (size_t)k->max) {
+		(void)util_fmt(space, CONF_FAULT_MAX,
+		    "it is longer than %" PRId64 " characters", k->max);
+		return space;
+	}
+	return k->check == NULL ? NULL : k->check(text);
 }
 
 static const char *

@@ -51,6 +51,14 @@ enum metrics_type {
 	    "outcome=\"lost\"", "Requests answered, by outcome")               \
 	X(IN_FLIGHT, GAUGE, "telephone_requests_in_flight", "",                \
 	    "Requests being answered now")                                     \
+	X(WAITING, GAUGE, "telephone_requests_waiting", "",                    \
+	    "Requests that wait for one of MAX_INFLIGHT")                      \
+	X(RETRIES, COUNTER, "telephone_backend_retries_total", "",             \
+	    "Requests sent to the backend once more")                          \
+	X(BREAKER, GAUGE, "telephone_breaker_state", "",                       \
+	    "Circuit breaker: 0 closed, 1 open, 2 half-open")                  \
+	X(BREAKER_OPENED, COUNTER, "telephone_breaker_opened_total", "",       \
+	    "Times that the circuit breaker has opened")                       \
 	X(CROSSED, COUNTER, "telephone_requests_crossed_leave_total", "",      \
 	    "Requests that crossed our phx_leave on the wire")                 \
 	X(REQUEST_BYTES, COUNTER, "telephone_request_body_bytes_total", "",    \

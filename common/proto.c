@@ -189,6 +189,15 @@ proto_tunnel_name(enum proto_tunnel tunnel)
 }
 
 const char *
+proto_breaker_name(enum proto_breaker breaker)
+{
+	static const char *const t[PROTO_BREAKERS] = {
+	    "closed", "open", "half-open"};
+
+	return NAME_OF(t, breaker);
+}
+
+const char *
 proto_source_name(enum proto_source source)
 {
 	static const char *const t[PROTO_SOURCES] = {

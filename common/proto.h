@@ -203,6 +203,15 @@ enum proto_reason {
 };
 const char *proto_reason_name(enum proto_reason);
 
+/* The circuit breaker in front of the application. */
+enum proto_breaker {
+	PROTO_BREAKER_CLOSED,
+	PROTO_BREAKER_OPEN,
+	PROTO_BREAKER_HALF_OPEN,
+	PROTO_BREAKERS
+};
+const char *proto_breaker_name(enum proto_breaker);
+
 /* Of several tunnels the best one is described, and how the last one that is
  * down has ended. */
 struct proto_worker_status {
@@ -220,6 +229,7 @@ struct proto_worker_status {
 	uint64_t in_flight;
 	uint64_t reconnects;
 	uint64_t rejoins;
+	enum proto_breaker breaker;
 };
 int proto_put_worker_status(uint8_t *space, const struct proto_worker_status *);
 int

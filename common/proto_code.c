@@ -241,6 +241,7 @@ proto_put_worker_status(uint8_t *space, const struct proto_worker_status *s)
 	pack_u64(&p, s->in_flight);
 	pack_u64(&p, s->reconnects);
 	pack_u64(&p, s->rejoins);
+	put_enum(&p, s->breaker, PROTO_BREAKERS);
 	return end(&p);
 }
 
@@ -265,6 +266,7 @@ proto_get_worker_status(
 	s->in_flight = unpack_u64(&u);
 	s->reconnects = unpack_u64(&u);
 	s->rejoins = unpack_u64(&u);
+	s->breaker = get_enum(&u, PROTO_BREAKERS);
 	return done(&u);
 }
 

@@ -61,6 +61,7 @@ print_tunnel(const struct proto_worker_status *w)
 	(void)printf("requests     %" PRIu64 ", %" PRIu64
 		     " refused or failed, %" PRIu64 " in flight\n",
 	    w->requests, w->failures, w->in_flight);
+	(void)printf("breaker      %s\n", proto_breaker_name(w->breaker));
 	(void)printf("reconnects   %" PRIu64 ", rejoins %" PRIu64 "\n",
 	    w->reconnects, w->rejoins);
 }
@@ -198,6 +199,7 @@ json_worker(const struct proto_worker_status *w)
 	json_int("in_flight", (int64_t)w->in_flight);
 	json_int("reconnects", (int64_t)w->reconnects);
 	json_int("rejoins", (int64_t)w->rejoins);
+	json_text("breaker", proto_breaker_name(w->breaker));
 	(void)putchar('}');
 }
 

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * HTTP to the application (RFC 9110, 9112): libcurl's multi interface in
- * libevent. The only file that knows libcurl. Nothing is followed, decoded,
+ * libevent. Nobody else knows libcurl. Nothing is followed, decoded,
  * normalised, replayed or added; what goes out was checked by head.h.
  */
 #ifndef WORKER_BACKEND_H
 #define WORKER_BACKEND_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,9 +22,12 @@ enum backend_error {
 	BACKEND_OK,
 	BACKEND_RESOLVE,     /* BACKEND_HOST has no address */
 	BACKEND_UNREACHABLE, /* refused, no route */
-	BACKEND_TIMEOUT,     /* REQUEST_TIMEOUT or CONNECT_TIMEOUT */
+	BACKEND_CONNECT_TIMEOUT,
+	BACKEND_FIRST_BYTE_TIMEOUT,
+	BACKEND_IDLE_TIMEOUT,
 	BACKEND_TLS,
-	BACKEND_CUT,	   /* ended before its answer was complete */
+	BACKEND_CUT,   /* ended before its answer was complete */
+	BACKEND_STALE, /* a kept connection ended with no byte of an answer */
 	BACKEND_MALFORMED, /* no HTTP, or HTTP that may not be passed on */
 	/* … and these, of which framing.h tells more: */
 	BACKEND_STATUS_LINE,
@@ -63,11 +67,15 @@ struct backend_params {
 	struct event_base *base;
 	struct resolve *resolve;
 	struct tls *tls;
-	const char *scheme; /* "http" or "https" */
-	const char *host;   /* a name or literal, without brackets */
+	const char *scheme;    /* "http" or "https" */
+	const char *host;      /* a name or literal, without brackets */
+	const char *unix_path; /* of a socket to connect to instead, or "" */
 	uint16_t port;
-	int64_t connect_timeout_ms;
-	int64_t request_timeout_ms;
+	int64_t connect_timeout_ms;    /* of the name, TCP and TLS together */
+	int64_t first_byte_timeout_ms; /* from the request on; 0: none */
+	int64_t idle_timeout_ms;       /* between bytes; 0: none */
+	unsigned connections_max;      /* at once; more calls wait */
+	unsigned idle_max;	       /* kept for later */
 };
 
 struct backend_field {
@@ -81,7 +89,10 @@ struct backend_request {
 	size_t field_count;
 	const uint8_t *body; /* must live until the call is gone */
 	size_t body_len;
-	int send_length; /* Content-Length even when the body is empty */
+	bool send_length; /* Content-Length even when the body is empty */
+	/* Nobody will send it again: it takes no connection that has been idle
+	 * for long. In no case does libcurl send a request twice. */
+	bool once;
 };
 
 /* Once in a process, before and after everything else: 0 or -1. */

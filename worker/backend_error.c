@@ -12,12 +12,21 @@ static const struct {
 	"the application's host name could not be resolved"},
     [BACKEND_UNREACHABLE] = {"backend_unreachable",
 	"the application does not accept connections"},
-    [BACKEND_TIMEOUT] = {"backend_timeout",
-	"the application did not answer in time"},
+    [BACKEND_CONNECT_TIMEOUT] = {"backend_connect_timeout",
+	"the application did not accept a connection within "
+	"BACKEND_CONNECT_TIMEOUT"},
+    [BACKEND_FIRST_BYTE_TIMEOUT] = {"backend_first_byte_timeout",
+	"the application did not begin its answer within "
+	"BACKEND_FIRST_BYTE_TIMEOUT"},
+    [BACKEND_IDLE_TIMEOUT] = {"backend_idle_timeout",
+	"the application was silent in the middle of its answer for "
+	"BACKEND_IDLE_TIMEOUT"},
     [BACKEND_TLS] = {"backend_tls",
 	"the TLS connection to the application failed"},
     [BACKEND_CUT] = {"backend_cut",
 	"the application ended its answer before it was complete"},
+    [BACKEND_STALE] = {"backend_cut",
+	"the application closed a kept connection instead of answering"},
     [BACKEND_MALFORMED] = {"backend_malformed",
 	"the application's answer is not valid HTTP"},
     [BACKEND_STATUS_LINE] = {"backend_status_line",
@@ -121,7 +130,7 @@ backend_error_of(CURLcode code, const char *detail, const struct framing *f)
 	case CURLE_COULDNT_CONNECT:
 		return BACKEND_UNREACHABLE;
 	case CURLE_OPERATION_TIMEDOUT:
-		return BACKEND_TIMEOUT;
+		return BACKEND_CONNECT_TIMEOUT;
 	case CURLE_SSL_CONNECT_ERROR:
 	case CURLE_PEER_FAILED_VERIFICATION:
 	case CURLE_SSL_CERTPROBLEM:

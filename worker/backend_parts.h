@@ -1,12 +1,74 @@
 /* SPDX-License-Identifier: MIT */
-/* What backend.c shares with its parts, and with nobody else. */
+/*
+ * What the files of backend.h share with each other, and with nobody else:
+ * backend.c has the calls, backend_setup.c tells libcurl what to send,
+ * backend_receive.c hears what comes back, backend_loop.c drives it.
+ */
 #ifndef WORKER_BACKEND_PARTS_H
 #define WORKER_BACKEND_PARTS_H
+
+#include <stdbool.h>
+#include <sys/queue.h>
 
 #include <curl/curl.h>
 
 #include "backend.h"
+#include "backend_idle.h"
 #include "framing.h"
+
+struct event;
+
+/* Easy handles kept for the next request. */
+#define BACKEND_EASY_MAX 64
+
+TAILQ_HEAD(backend_calls, backend_call);
+
+struct backend_call {
+	TAILQ_ENTRY(backend_call) entry;
+	struct backend *owner;
+	const struct backend_ops *ops;
+	void *arg;
+	CURL *easy;
+	struct curl_slist *fields;
+	struct curl_slist *resolve;
+	struct event *timer; /* first byte, then idle; NULL: neither bound */
+	bool added;	     /* to the multi handle: in `running` */
+	bool begun;	     /* a byte of the request may have been sent */
+	bool stale;   /* … on a connection that was closing, to no use */
+	bool aborted; /* by a callback of ours */
+	bool excess;  /* libcurl saw bytes behind the answer */
+	struct framing framing;
+	enum framing_fault fault;
+	int64_t heard_ms;	  /* when bytes of the answer came last */
+	enum backend_error early; /* found before libcurl was asked */
+	char error[CURL_ERROR_SIZE];
+};
+
+struct backend {
+	struct backend_params params;
+	CURLM *multi;
+	struct names *names;
+	struct event *timer;
+	struct event *report; /* calls that failed early, or may now begin */
+	struct backend_calls waiting, running;
+	unsigned running_count;
+	CURL *idle[BACKEND_EASY_MAX];
+	unsigned idle_count;
+	struct backend_idle kept; /* connections */
+	char host[256];		  /* as it stands in a URL */
+};
+
+/* backend.c: ends a call and tells its owner. */
+void backend_finish(struct backend_call *, enum backend_error);
+
+/* backend_loop.c: libcurl's sockets and its timer become events. 0 or -1. */
+int backend_attach(struct backend *);
+
+/* backend_setup.c: an easy handle for this request. 0 or -1. */
+int backend_prepare(struct backend_call *, const struct backend_request *);
+
+/* backend_receive.c: libcurl's callbacks; the timers of a call. */
+int backend_listen(struct backend_call *);
 
 /* Which of our errors a fault of framing is. */
 enum backend_error backend_error_framing(enum framing_fault);

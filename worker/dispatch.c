@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -340,13 +341,28 @@ make_backend(struct dispatch *d)
 	    .base = loop_base(d->params.loop),
 	    .resolve = d->resolve,
 	    .tls = d->backend_tls,
+	    .unix_path = "",
 	    .scheme = conf_text(&d->conf, CONF_BACKEND_SCHEME),
 	    .host = conf_text(&d->conf, CONF_BACKEND_HOST),
 	    .port = (uint16_t)conf_num(&d->conf, CONF_BACKEND_PORT),
-	    .connect_timeout_ms = conf_num(&d->conf, CONF_CONNECT_TIMEOUT),
-	    .request_timeout_ms = conf_num(&d->conf, CONF_REQUEST_TIMEOUT),
+	    .connect_timeout_ms =
+		conf_num(&d->conf, CONF_BACKEND_CONNECT_TIMEOUT),
+	    .first_byte_timeout_ms =
+		conf_num(&d->conf, CONF_BACKEND_FIRST_BYTE_TIMEOUT),
+	    .idle_timeout_ms = conf_num(&d->conf, CONF_BACKEND_IDLE_TIMEOUT),
+	    .connections_max =
+		(unsigned)conf_num(&d->conf, CONF_BACKEND_CONNECTIONS_MAX),
+	    .idle_max =
+		(unsigned)conf_num(&d->conf, CONF_BACKEND_CONNECTIONS_IDLE),
 	};
+	const char *url = conf_text(&d->conf, CONF_BACKEND_URL);
 
+	if (params.connect_timeout_ms == 0)
+		params.connect_timeout_ms =
+		    conf_num(&d->conf, CONF_CONNECT_TIMEOUT);
+	/* Scheme, host and port of a BACKEND_URL stand in their own keys. */
+	if (strncasecmp(url, "unix:", 5) == 0)
+		params.unix_path = url + 5;
 	d->backend = backend_create(&params);
 }
 
@@ -369,6 +385,7 @@ static void
 make_proxy(struct dispatch *d)
 {
 	struct proxy_params params = {
+	    .base = loop_base(d->params.loop),
 	    .backend = d->backend,
 	    .metrics = &d->metrics,
 	    .spool = d->spool,
@@ -537,6 +554,7 @@ on_status(struct dispatch *d, struct ipc_frame *frame)
 	s.requests = proxy_count(d->proxy);
 	s.failures = proxy_failures(d->proxy);
 	s.in_flight = proxy_in_flight(d->proxy);
+	s.breaker = (enum proto_breaker)proxy_breaker(d->proxy);
 	peer_send_put(d->supervisor, PROTO_WORKER_STATUS, frame->id, space,
 	    proto_put_worker_status(space, &s));
 }

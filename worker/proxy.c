@@ -1,21 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A request is in the list from its arrival until its answer has left whole:
- * that is what "in flight" means, for MAX_INFLIGHT and for a drain.
+ * that is what "in flight" means for a drain.
  *
- * proxy_request → proxied_forward → the backend calls back → proxied_answer or
- * proxied_refuse → the answer stands in the tunnel's queue (call == NULL) →
- * proxied_end frees the request.
+ * proxy_request → proxied_admit (→ waits) → proxied_try → the backend calls
+ * back (→ pauses → proxied_try) → proxied_answer or proxied_refuse → the answer
+ * stands in the tunnel's queue → proxied_end frees the request.
  */
 #include <stdlib.h>
 #include <string.h>
 
-#include "backend.h"
+#include <event2/event.h>
+
 #include "body.h"
+#include "conf.h"
 #include "log.h"
 #include "metrics.h"
 #include "proxy_parts.h"
 #include "response.h"
+#include "timer.h"
 #include "util.h"
 
 void
@@ -27,11 +30,13 @@ proxied_free(struct proxied *p)
 	owner->in_flight--;
 	metrics_set(owner->params.metrics, METRICS_IN_FLIGHT,
 	    (int64_t)owner->in_flight);
-	backend_cancel(p->call);
+	proxied_give_up(p);
+	proxied_leave(p);
+	timer_clear(&p->timer);
 	head_clear(&p->head);
 	body_free(p->body);
 	response_free(p->response);
-	free(p->sent);
+	buf_clear(&p->small);
 	free(p);
 	proxied_note_spool(owner);
 	if (owner->in_flight == 0)
@@ -42,17 +47,21 @@ static struct proxied *
 proxied_create(
     struct proxy *proxy, struct tunnel *tunnel, const struct request *r)
 {
+	const struct conf *conf = proxy->params.conf;
 	struct proxied *p = calloc(1, sizeof(*p));
 
 	if (p == NULL)
 		return NULL;
-	p->owner = proxy;
-	if (proxied_collect_begin(p) == -1) {
+	p->timer = event_new(proxy->params.base, -1, 0, proxied_on_timer, p);
+	if (p->timer == NULL) {
 		free(p);
 		return NULL;
 	}
+	p->owner = proxy;
 	p->tunnel = tunnel;
-	p->began_ms = util_mono_ms();
+	p->began_ms = proxy->last_ms;
+	p->expires_ms = p->began_ms + conf_num(conf, CONF_REQUEST_TTL);
+	p->response_max = (size_t)conf_num(conf, CONF_MAX_RESPONSE_SIZE);
 	(void)util_fmt(p->id, sizeof(p->id), "%.*s", (int)r->request_id.len,
 	    (const char *)r->request_id.data);
 	if (r->method.len > 0)
@@ -65,29 +74,6 @@ proxied_create(
 	return p;
 }
 
-static void
-refuse_request(struct proxied *p, int status, const char *reason)
-{
-	static const struct {
-		int status;
-		const char *code;
-	} codes[] = {
-	    {400, "bad_request"},
-	    {414, "target_too_long"},
-	    {501, "not_supported"},
-	    {503, "overloaded"},
-	};
-	const char *code = "bad_request";
-	size_t i;
-
-	for (i = 0; i < UTIL_COUNT(codes); i++)
-		if (codes[i].status == status)
-			code = codes[i].code;
-	metrics_add(p->owner->params.metrics, METRICS_REQUESTS_REFUSED, 1);
-	log_warnx("request %s: refused with %d: %s", p->id, status, reason);
-	proxied_refuse(p, status, code, reason);
-}
-
 void
 proxy_request(
     struct proxy *proxy, struct tunnel *tunnel, uint8_t *payload, size_t len)
@@ -95,7 +81,6 @@ proxy_request(
 	struct request r;
 	const char *reason = request_parse(&r, payload, len);
 	struct proxied *p;
-	int status = 400;
 
 	proxy->count++;
 	proxy->last_ms = util_mono_ms();
@@ -110,14 +95,10 @@ proxy_request(
 		metrics_add(proxy->params.metrics, METRICS_REQUESTS_LOST, 1);
 		return;
 	}
-	if (reason == NULL && proxy->in_flight > proxy->params.inflight_max) {
-		status = 503;
-		reason = "MAX_INFLIGHT requests are being answered already";
-	}
 	if (reason == NULL)
-		reason = proxied_forward(p, &r, &status);
-	if (reason != NULL)
-		refuse_request(p, status, reason);
+		proxied_admit(p, &r);
+	else
+		proxied_refuse_request(p, 400, reason);
 }
 
 void
@@ -130,7 +111,8 @@ proxy_lost(struct proxy *proxy, const struct tunnel *tunnel)
 		if (p->tunnel != tunnel)
 			continue;
 		p->tunnel = NULL;
-		if (p->response == NULL) /* else its queue still holds it */
+		/* Else its queue still holds it. */
+		if (p->stage != PROXIED_ANSWERING)
 			proxied_end(p, false);
 	}
 }
@@ -161,6 +143,12 @@ proxy_count(const struct proxy *proxy)
 	return proxy->count;
 }
 
+enum breaker_state
+proxy_breaker(const struct proxy *proxy)
+{
+	return proxy->breaker.state;
+}
+
 struct proxy *
 proxy_create(const struct proxy_params *params)
 {
@@ -170,6 +158,10 @@ proxy_create(const struct proxy_params *params)
 		return NULL;
 	proxy->params = *params;
 	TAILQ_INIT(&proxy->list);
+	if (proxied_configure(proxy) == -1) {
+		free(proxy);
+		return NULL;
+	}
 	return proxy;
 }
 
@@ -191,8 +183,9 @@ proxy_free(struct proxy *proxy)
 	 * which goes first. */
 	for (p = TAILQ_FIRST(&proxy->list); p != NULL; p = next) {
 		next = TAILQ_NEXT(p, entry);
-		if (p->response == NULL)
+		if (p->stage != PROXIED_ANSWERING)
 			proxied_free(p);
 	}
+	timer_clear(&proxy->advance);
 	free(proxy);
 }

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The life of each proxy_req (PROTOCOL.md §3 and §4): parsed, checked, sent to
- * the backend, and answered on the join that it came from, by exactly one
- * proxy_res. A request whose join is over is ended and counted as lost.
+ * The life of each proxy_req (PROTOCOL.md §3 and §4): parsed, checked, let in
+ * or made to wait, sent to the backend (more than once where that is safe),
+ * and answered on the join that it came from, by exactly one proxy_res. A
+ * request whose join is over is ended and counted as lost. Each is a request
+ * of its own: a request_id that comes twice is answered twice, and Plugboard
+ * takes the first answer.
  */
 #ifndef WORKER_PROXY_H
 #define WORKER_PROXY_H
@@ -11,26 +14,29 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "breaker.h"
+
 struct backend;
 struct conf;
+struct event_base;
 struct metrics;
 struct proxy;
 struct spool;
 struct tunnel;
 
 struct proxy_params {
+	struct event_base *base;
 	struct backend *backend;
 	struct metrics *metrics;
-	uint64_t response_max; /* bytes of a body */
-	size_t buffer_max;     /* … of them in memory */
-	struct spool *spool;   /* for the rest; borrowed */
-	size_t chunk_max;      /* input bytes of one chunk */
-	size_t binary_max;     /* bytes of a body that is not UTF-8 */
-	bool binary_refuse;    /* … and whether there may be any */
+	const struct conf *conf; /* borrowed: bounds of requests */
+	size_t buffer_max;	 /* bytes of a body in memory */
+	struct spool *spool;	 /* for the rest; borrowed */
+	size_t chunk_max;	 /* input bytes of one chunk */
+	size_t binary_max;	 /* bytes of a body that is not UTF-8 */
+	bool binary_refuse;	 /* … and whether there may be any */
 	bool event_stream_refuse;
 	/* Accept-Encoding for the backend; "": the client's own. Borrowed. */
 	const char *accept_encoding;
-	unsigned inflight_max;
 	int64_t send_max_ms; /* an answer that would take longer is refused */
 	/* Called each time the last request in flight has ended. */
 	void (*on_idle)(void *arg);
@@ -56,6 +62,9 @@ void proxy_lost(struct proxy *, const struct tunnel *);
 size_t proxy_in_flight(const struct proxy *);
 uint64_t proxy_failures(const struct proxy *);
 uint64_t proxy_count(const struct proxy *);
+
+/* What the circuit breaker does now. */
+enum breaker_state proxy_breaker(const struct proxy *);
 
 /* When the last request came (util_mono_ms), 0: none did. */
 int64_t proxy_last_ms(const struct proxy *);

@@ -10,15 +10,40 @@
 #include "plugboard.h"
 #include "proxy_parts.h"
 #include "response.h"
+#include "timer.h"
 #include "tunnel.h"
 #include "util.h"
+
+/* Plugboard has long given the request up: the answer would only be in the
+ * way of others. */
+static void
+expire(struct proxied *p)
+{
+	static const struct proxied_refusal expired = {504, "request_expired",
+	    "the answer waited for the tunnel until REQUEST_TTL was over"};
+
+	proxied_put_error(p, &expired, 0);
+	if (p->small.failed) { /* then the answer itself */
+		buf_clear(&p->small);
+		return;
+	}
+	p->owner->failures++;
+	metrics_add(p->owner->params.metrics, METRICS_REQUESTS_TIMEOUT, 1);
+	log_warnx("request %s: %s: %s", p->id, expired.code, expired.reason);
+}
 
 static size_t
 read_answer(void *arg, uint8_t *out, size_t cap, bool *done)
 {
 	struct proxied *p = arg;
-	size_t n = response_read(p->response, out, cap, done);
+	size_t n;
 
+	if (!p->begun && p->tunnel != NULL && util_mono_ms() >= p->expires_ms)
+		expire(p);
+	p->begun = true;
+	if (p->small.len > 0)
+		return proxied_read_error(p, out, cap, done);
+	n = response_read(p->response, out, cap, done);
 	if (*done && response_failure(p->response) != 0)
 		log_warnx("request %s: the spool cannot be read: %s; the "
 			  "connection to plugboard is given up with it",
@@ -54,6 +79,8 @@ send_answer(struct proxied *p, struct response *response)
 	};
 
 	p->response = response;
+	p->stage = PROXIED_ANSWERING;
+	timer_stop(p->timer);
 	if (response == NULL || p->tunnel == NULL) {
 		proxied_end(p, false);
 		return;
@@ -85,23 +112,6 @@ fill_params(const struct proxied *p, struct response_params *params,
 	params->topic = channel_topic(channel);
 	params->request_id = p->id;
 	params->chunk_max = p->owner->params.chunk_max;
-}
-
-void
-proxied_refuse(
-    struct proxied *p, int status, const char *code, const char *reason)
-{
-	struct response_params params;
-	char ref[CHANNEL_REF_MAX];
-
-	p->owner->failures++;
-	if (p->tunnel == NULL) {
-		proxied_end(p, false);
-		return;
-	}
-	fill_params(p, &params, ref);
-	params.status = status;
-	send_answer(p, response_error(&params, code, reason));
 }
 
 static void

@@ -53,7 +53,7 @@ is_declared_too_long(const struct proxied *p)
 {
 	return p->head.length >= 0 && !head_status_is_bodiless(p->status) &&
 	    strcmp(p->method, "HEAD") != 0 &&
-	    (uint64_t)p->head.length > p->owner->params.response_max;
+	    (uint64_t)p->head.length > p->response_max;
 }
 
 static bool
@@ -172,7 +172,7 @@ proxied_collect_begin(struct proxied *p)
 {
 	const struct proxy_params *params = &p->owner->params;
 	struct body_params body = {
-	    .max = params->response_max,
+	    .max = p->response_max,
 	    .memory_max = params->buffer_max,
 	    .spool = params->spool,
 	};

@@ -6,7 +6,6 @@
 #include <strings.h>
 
 #include "backend.h"
-#include "body.h"
 #include "log.h"
 #include "metrics.h"
 #include "proxy_parts.h"
@@ -18,10 +17,37 @@
 /* --- what the backend says ------------------------------------------------ */
 
 static int
+on_status(int status, void *arg)
+{
+	struct proxied *p = arg;
+
+	p->status = status;
+	return proxied_heard(p, status) ? 0 : proxied_collect_status(status, p);
+}
+
+static int
+on_field(const char *line, size_t len, void *arg)
+{
+	const struct proxied *p = arg;
+
+	return p->discard ? 0 : proxied_collect_field(line, len, arg);
+}
+
+static int
+on_body(const void *data, size_t len, void *arg)
+{
+	const struct proxied *p = arg;
+
+	return p->discard ? 0 : proxied_collect_body(data, len, arg);
+}
+
+static int
 status_of(enum backend_error error)
 {
 	switch (error) {
-	case BACKEND_TIMEOUT:
+	case BACKEND_CONNECT_TIMEOUT:
+	case BACKEND_FIRST_BYTE_TIMEOUT:
+	case BACKEND_IDLE_TIMEOUT:
 		return 504;
 	case BACKEND_MEMORY:
 		return 503;
@@ -41,15 +67,9 @@ fail(struct proxied *p, enum backend_error error, const char *detail)
 		code = p->refusal_code;
 		reason = p->refusal;
 		status = p->refusal_status;
-	} else if (error == BACKEND_TIMEOUT && p->status != 0) {
-		code = "backend_unfinished";
-		reason = "the application's answer did not end in time: "
-			 "plugboard passes an answer on only when it is whole, "
-			 "so this wire cannot stream";
 	}
 	metrics_add(p->owner->params.metrics,
-	    error == BACKEND_TIMEOUT ? METRICS_REQUESTS_TIMEOUT
-				     : METRICS_REQUESTS_BACKEND,
+	    status == 504 ? METRICS_REQUESTS_TIMEOUT : METRICS_REQUESTS_BACKEND,
 	    1);
 	log_warnx("request %s: %s: %s%s%s%s, after %" PRId64 " ms", p->id, code,
 	    reason, detail[0] != '\0' ? " (" : "", detail,
@@ -62,22 +82,21 @@ on_done(enum backend_error error, const char *detail, void *arg)
 {
 	struct proxied *p = arg;
 
-	p->call = NULL;
-	free(p->sent);
-	p->sent = NULL;
+	if (proxied_tried(p, error))
+		return;
+	proxied_release(p);
 	if (error == BACKEND_OK && proxied_collect_end(p) == -1)
 		error = BACKEND_ABORTED;
-	if (error != BACKEND_OK) {
+	if (error != BACKEND_OK)
 		fail(p, error, detail);
-		return;
-	}
-	proxied_answer(p);
+	else
+		proxied_answer(p);
 }
 
 static const struct backend_ops backend_ops = {
-    proxied_collect_status,
-    proxied_collect_field,
-    proxied_collect_body,
+    on_status,
+    on_field,
+    on_body,
     on_done,
 };
 
@@ -150,23 +169,24 @@ set_accept_encoding(struct backend_field *fields, size_t count, const char *say)
 	return i < count ? count : count + 1;
 }
 
-static struct backend_call *
-call_backend(struct proxied *p, const struct head *head, const char *target,
-    size_t body_len, bool send_length)
+struct backend_call *
+proxied_call(struct proxied *p)
 {
+	const struct proxied_out *o = &p->out;
 	struct backend_field fields[PROXY_FIELDS_MAX + 1];
 	struct backend_request out = {
 	    .method = p->method,
-	    .target = target,
+	    .target = (const char *)o->target.data,
 	    .fields = fields,
-	    .body = p->sent,
-	    .body_len = body_len,
-	    .send_length = send_length,
+	    .body = o->body,
+	    .body_len = o->body_len,
+	    .send_length = o->send_length,
+	    .once = !retry_has(&p->owner->retry, p->method),
 	};
 	size_t i;
 
-	for (i = 0; i < head_count(head); i++) {
-		const struct head_field *f = head_field(head, i);
+	for (i = 0; i < head_count(&o->head); i++) {
+		const struct head_field *f = head_field(&o->head, i);
 
 		fields[i].name = f->name;
 		fields[i].value = f->value;
@@ -176,36 +196,40 @@ call_backend(struct proxied *p, const struct head *head, const char *target,
 	return backend_start(p->owner->params.backend, &out, &backend_ops, p);
 }
 
-const char *
-proxied_forward(struct proxied *p, const struct request *r, int *status)
+void
+proxied_out_clear(struct proxied_out *o)
 {
-	struct buf target;
-	struct head head;
+	head_clear(&o->head);
+	buf_clear(&o->target);
+	free(o->body);
+	o->body = NULL;
+}
+
+const char *
+proxied_prepare(struct proxied *p, const struct request *r, int *status)
+{
+	struct proxied_out *o = &p->out;
 	int64_t declared = -1;
 	const char *reason;
 
-	head_init(&head, PROXY_FIELDS_MAX, PROXY_HEAD_BYTES_MAX);
-	buf_init(&target, TARGET_MAX);
-	reason = take_fields(&head, r, &declared, status);
-	if (reason == NULL && head_target(&target, r->path, r->query) == -1) {
+	head_init(&o->head, PROXY_FIELDS_MAX, PROXY_HEAD_BYTES_MAX);
+	buf_init(&o->target, TARGET_MAX);
+	reason = take_fields(&o->head, r, &declared, status);
+	if (reason != NULL)
+		return reason;
+	if (head_target(&o->target, r->path, r->query) == -1) {
 		*status = 414;
-		reason = "the request target is too long";
+		return "the request target is too long";
 	}
-	if (reason == NULL) {
-		p->sent = malloc(r->body.len + 1);
-		if (p->sent != NULL) {
-			if (r->body.len > 0)
-				memcpy(p->sent, r->body.data, r->body.len);
-			note_length(p, declared, r->body.len);
-			p->call = call_backend(p, &head, (char *)target.data,
-			    r->body.len, wants_length(p->method, declared));
-		}
-		if (p->call == NULL) {
-			*status = 503;
-			reason = "out of memory";
-		}
+	o->body = malloc(r->body.len + 1);
+	if (o->body == NULL) {
+		*status = 503;
+		return "out of memory";
 	}
-	buf_clear(&target);
-	head_clear(&head);
-	return reason;
+	if (r->body.len > 0)
+		memcpy(o->body, r->body.data, r->body.len);
+	o->body_len = r->body.len;
+	o->send_length = wants_length(p->method, declared);
+	note_length(p, declared, r->body.len);
+	return NULL;
 }

@@ -29,11 +29,6 @@ struct response_params {
 /* NULL when out of memory. */
 struct response *response_create(const struct response_params *);
 
-/* An answer of our own: a small JSON document with a stable code and a reason
- * that names no address. head and body of params are not looked at. */
-struct response *response_error(
-    const struct response_params *, const char *code, const char *reason);
-
 /* About how many bytes the message will have. */
 size_t response_estimate(const struct response *);
 

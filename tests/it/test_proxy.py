@@ -118,8 +118,8 @@ def test_backend_timeout(s):
     phone = s.start(REQUEST_TIMEOUT="300ms")
     answer = s.call("GET", "/delay/60000")
     equal(answer.status, 504)
-    equal(answer.json()["error"], "backend_timeout")
-    phone.wait_log(r"request \S+: backend_timeout")
+    equal(answer.json()["error"], "request_timeout")
+    phone.wait_log(r"request \S+: request_timeout")
 
 
 def test_backend_cuts(s):
@@ -149,7 +149,7 @@ def test_message_too_long(s):
 
 
 def test_inflight_bound(s):
-    phone = s.start(MAX_INFLIGHT="2")
+    phone = s.start(MAX_INFLIGHT="2", QUEUE_MAX="0")
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
         slow = [pool.submit(s.call, "GET", "/delay/1500") for _ in range(2)]
         until(lambda: phone.status()["worker"]["in_flight"] == 2, "two are in flight")

@@ -203,7 +203,7 @@ def test_an_endless_answer(s):
     s.backend = RawBackend()
     s.start(REQUEST_TIMEOUT="700ms")
     s.backend.on("/hang", HOLD)
-    equal(call(s, "GET", "/hang").json()["error"], "backend_timeout", "nothing at all")
+    equal(call(s, "GET", "/hang").json()["error"], "request_timeout", "nothing at all")
     s.backend.on("/endless", OK + b"Content-Type: text/event-stream\r\n\r\ndata: 1\n\n", HOLD)
     got = call(s, "GET", "/endless")
     equal((got.status, got.json()["error"]), (504, "backend_unfinished"))

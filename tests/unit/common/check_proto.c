@@ -53,8 +53,8 @@ static const struct route {
     {PROTO_STATUS, "STATUS", S, W, R, 0, 0, false},
     {PROTO_STATUS, "STATUS", S, T, R, 0, 0, false},
     {PROTO_STATUS, "STATUS", C, S, R, 0, 0, false},
-    {PROTO_WORKER_STATUS, "WORKER_STATUS", W, S, R, 72, 72, false},
-    {PROTO_WORKER_STATUS, "WORKER_STATUS", S, C, R, 72, 72, false},
+    {PROTO_WORKER_STATUS, "WORKER_STATUS", W, S, R, 73, 73, false},
+    {PROTO_WORKER_STATUS, "WORKER_STATUS", S, C, R, 73, 73, false},
     {PROTO_TOKEND_STATUS, "TOKEND_STATUS", T, S, R, 58, 568, false},
     {PROTO_TOKEND_STATUS, "TOKEND_STATUS", S, C, R, 58, 568, false},
     {PROTO_SUPERVISOR_STATUS, "SUPERVISOR_STATUS", S, C, R, 41, 1127, false},
@@ -224,6 +224,7 @@ NAMER(refresh, proto_refresh)
 NAMER(tunnel, proto_tunnel)
 NAMER(reason, proto_reason)
 NAMER(source, proto_source)
+NAMER(breaker, proto_breaker)
 
 static const struct {
 	const char *(*name)(unsigned);
@@ -235,6 +236,7 @@ static const struct {
     {name_tunnel, PROTO_TUNNELS},
     {name_reason, PROTO_REASONS},
     {name_source, PROTO_SOURCES},
+    {name_breaker, PROTO_BREAKERS},
 };
 
 START_TEST(values_have_names_of_their_own)
@@ -296,7 +298,7 @@ fill_all(void)
 	fill(text, sizeof(text), 'x');
 	worker = (struct proto_worker_status){3, 2, PROTO_TUNNEL_DRAINING,
 	    PROTO_REASON_TOO_SLOW, 1012, true, true, 1, INT64_MAX, -1, 2,
-	    3, UINT64_MAX, 4, 5};
+	    3, UINT64_MAX, 4, 5, PROTO_BREAKER_HALF_OPEN};
 	tokend = (struct proto_tokend_status){.state = PROTO_TOKEN_REFUSED_ALL,
 	    .source = PROTO_SOURCE_REFRESH,
 	    .iat_s = 1,
@@ -426,7 +428,7 @@ static const struct codec {
     {encode_sandbox, decode_sandbox, 9, 9},
     {encode_refused, decode_refused, 6, 261},
     {encode_put, decode_put, 5, 16388},
-    {encode_worker, decode_worker, 72, 72},
+    {encode_worker, decode_worker, 73, 73},
     {encode_tokend, decode_tokend, 58, 568},
     {encode_supervisor, decode_supervisor, 41, 1127},
 };
@@ -475,6 +477,7 @@ assert_all_back(void)
 	ck_assert_uint_eq(worker.in_flight, worker_back.in_flight);
 	ck_assert_uint_eq(worker.reconnects, worker_back.reconnects);
 	ck_assert_uint_eq(worker.rejoins, worker_back.rejoins);
+	ck_assert_int_eq(worker.breaker, worker_back.breaker);
 	ck_assert_int_eq(tokend.state, tokend_back.state);
 	ck_assert_int_eq(tokend.source, tokend_back.source);
 	ck_assert_int_eq(tokend.iat_s, tokend_back.iat_s);

@@ -480,37 +480,6 @@ START_TEST(words_in_binary_are_strings)
 }
 END_TEST
 
-START_TEST(errors_say_what_and_for_whom)
-{
-	struct response_params p = params_of(NULL, 0, CHUNK_MAX * 100);
-	struct buf b;
-	struct answer a;
-	char text[128];
-	struct json_str body;
-
-	p.status = 504;
-	buf_init(&b, 4096);
-	read_all(&b,
-	    response_error(&p, "backend_timeout", "it \"took\" too long"), 50);
-	receive(&a, &b);
-	ck_assert_int_eq(a.status, 504);
-	ck_assert_int_eq(form_of(&a), PLAIN);
-	ck_assert(
-	    phx_get_str(a.headers.raw, "content-type", text, sizeof(text)));
-	ck_assert_str_eq(text, "application/json");
-	body.data = a.out.data;
-	body.len = strcspn((char *)a.out.data, "\n");
-	ck_assert(phx_get_str(body, "error", text, sizeof(text)));
-	ck_assert_str_eq(text, "backend_timeout");
-	ck_assert(phx_get_str(body, "reason", text, sizeof(text)));
-	ck_assert_str_eq(text, "it \"took\" too long");
-	ck_assert(phx_get_str(body, "request_id", text, sizeof(text)));
-	ck_assert_str_eq(text, "id");
-	buf_clear(&a.out);
-	buf_clear(&b);
-}
-END_TEST
-
 /* Exact, and without a trace in what is sent afterwards. */
 START_TEST(its_length_is_known_before)
 {

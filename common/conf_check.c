@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/* Who uses such a text parses it with the same function. */
+#include "backend_url.h"
+#include "conf_check.h"
+#include "path_limits.h"
+#include "retry_on.h"
+
+const char *
+conf_check_backend_url(const char *text)
+{
+	struct backend_url u;
+
+	return backend_url_parse(&u, text);
+}
+
+const char *
+conf_check_path_limits(const char *text)
+{
+	struct path_limits p;
+
+	return path_limits_parse(&p, text);
+}
+
+const char *
+conf_check_retry_on(const char *text)
+{
+	struct retry_on r;
+
+	return retry_on_parse(&r, text);
+}

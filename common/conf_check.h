@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+/* The checks of the texts in conf_keys that have a form of their own. Each
+ * returns NULL, or what is wrong. */
+#ifndef COMMON_CONF_CHECK_H
+#define COMMON_CONF_CHECK_H
+
+const char *conf_check_backend_url(const char *text);
+const char *conf_check_path_limits(const char *text);
+const char *conf_check_retry_on(const char *text);
+
+#endif
