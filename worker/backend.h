@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 struct backend;
+struct conf;
 struct backend_call;
 struct event_base;
 struct resolve;
@@ -98,6 +99,10 @@ struct backend_request {
 /* Once in a process, before and after everything else: 0 or -1. */
 int backend_global_init(void);
 void backend_global_cleanup(void);
+
+/* Sets those of the members that are keys of the configuration, which must
+ * outlive the backend. */
+void backend_configure(struct backend_params *, const struct conf *);
 
 /* NULL when out of memory. */
 struct backend *backend_create(const struct backend_params *);

@@ -341,28 +341,9 @@ make_backend(struct dispatch *d)
 	    .base = loop_base(d->params.loop),
 	    .resolve = d->resolve,
 	    .tls = d->backend_tls,
-	    .unix_path = "",
-	    .scheme = conf_text(&d->conf, CONF_BACKEND_SCHEME),
-	    .host = conf_text(&d->conf, CONF_BACKEND_HOST),
-	    .port = (uint16_t)conf_num(&d->conf, CONF_BACKEND_PORT),
-	    .connect_timeout_ms =
-		conf_num(&d->conf, CONF_BACKEND_CONNECT_TIMEOUT),
-	    .first_byte_timeout_ms =
-		conf_num(&d->conf, CONF_BACKEND_FIRST_BYTE_TIMEOUT),
-	    .idle_timeout_ms = conf_num(&d->conf, CONF_BACKEND_IDLE_TIMEOUT),
-	    .connections_max =
-		(unsigned)conf_num(&d->conf, CONF_BACKEND_CONNECTIONS_MAX),
-	    .idle_max =
-		(unsigned)conf_num(&d->conf, CONF_BACKEND_CONNECTIONS_IDLE),
 	};
-	const char *url = conf_text(&d->conf, CONF_BACKEND_URL);
 
-	if (params.connect_timeout_ms == 0)
-		params.connect_timeout_ms =
-		    conf_num(&d->conf, CONF_CONNECT_TIMEOUT);
-	/* Scheme, host and port of a BACKEND_URL stand in their own keys. */
-	if (strncasecmp(url, "unix:", 5) == 0)
-		params.unix_path = url + 5;
+	backend_configure(&params, &d->conf);
 	d->backend = backend_create(&params);
 }
 

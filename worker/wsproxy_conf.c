@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include <string.h>
+#include <strings.h>
 
 #include "conf.h"
 #include "util.h"
@@ -8,6 +9,7 @@
 void
 wsproxy_configure(struct wsproxy_params *p, const struct conf *conf)
 {
+	const char *backend = conf_text(conf, CONF_BACKEND_URL);
 	struct url url = {
 	    .tls = strcmp(conf_text(conf, CONF_BACKEND_SCHEME), "https") == 0,
 	    .port = (uint16_t)conf_num(conf, CONF_BACKEND_PORT),
@@ -17,7 +19,7 @@ wsproxy_configure(struct wsproxy_params *p, const struct conf *conf)
 		p->tls = NULL;
 	p->host = conf_text(conf, CONF_BACKEND_HOST);
 	p->port = url.port;
-	p->unix_path = "";
+	p->unix_path = strncasecmp(backend, "unix:", 5) == 0 ? backend + 5 : "";
 	(void)util_strlcpy(url.host, p->host, sizeof(url.host));
 	(void)url_host_header(&url, p->host_header, sizeof(p->host_header));
 	p->sessions_max = (unsigned)conf_num(conf, CONF_WS_MAX_SESSIONS);

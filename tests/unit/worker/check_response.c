@@ -598,7 +598,6 @@ main(void)
 	tcase_add_loop_test(tc, room_does_not_matter, 0, 4);
 	tcase_add_loop_test(tc, mixtures_come_back, 0, 4);
 	tcase_add_test(tc, words_in_binary_are_strings);
-	tcase_add_test(tc, errors_say_what_and_for_whom);
 	tcase_add_loop_test(tc, its_length_is_known_before, 0, 4);
 	tcase_add_loop_test(
 	    tc, a_failing_disk_leaves_no_whole_message, 0, 4);
