@@ -18,6 +18,7 @@
 
 #include "buf.h"
 #include "ipc.h"
+#include "list.h"
 
 enum conf_id {
 	CONF_PLUGBOARD_URL,
@@ -39,6 +40,17 @@ enum conf_id {
 	CONF_BACKEND_CA_FILE,
 	CONF_BACKEND_CLIENT_CERT,
 	CONF_BACKEND_CLIENT_KEY,
+	CONF_HOST_HEADER,
+	CONF_TRUST_FORWARDED,
+	CONF_VIA,
+	CONF_ADD_REQUEST_HEADERS,
+	CONF_REMOVE_REQUEST_HEADERS,
+	CONF_ADD_RESPONSE_HEADERS,
+	CONF_REMOVE_RESPONSE_HEADERS,
+	CONF_SET_COOKIE_OVERFLOW,
+	CONF_ALLOW_METHODS,
+	CONF_ALLOW_PATHS,
+	CONF_DENY_PATHS,
 	CONF_CONNECT_TIMEOUT,
 	CONF_REQUEST_TIMEOUT,
 	CONF_ACCEPT_ENCODING,
@@ -109,6 +121,8 @@ enum conf_type {
 	CONF_TYPE_SIZE,	    /* bytes, or with K/M/G (KiB …), powers of 1024 */
 	CONF_TYPE_CHOICE,   /* help_values: "text|json" */
 	CONF_TYPE_SECRET,
+	CONF_TYPE_LIST,	   /* of a kind of list.h */
+	CONF_TYPE_CHECKED, /* text that a function judges */
 };
 
 enum conf_to { /* who receives the value over IPC */
@@ -131,9 +145,12 @@ struct conf_key {
 	int64_t min, max;    /* bounds of the number, or max length of text */
 	const char *def;     /* as it would be written, or NULL: unset */
 	const char *choices; /* CONF_TYPE_CHOICE */
-	unsigned to;	     /* enum conf_to, or-ed */
 	/* What else must hold of a text: NULL, or what is wrong. */
 	const char *(*check)(const char *text);
+	enum list_kind list; /* CONF_TYPE_LIST */
+	/* CONF_TYPE_CHECKED: NULL, or what is wrong, "it is …" */
+	const char *(*fault)(const char *text);
+	unsigned to;	  /* enum conf_to, or-ed */
 	bool reloadable;  /* SIGHUP applies it without a restart */
 	const char *help; /* one line */
 };

@@ -342,6 +342,32 @@ judge_pin(const struct conf_key *k, const char *text, int64_t *num,
 	return space;
 }
 
+/* Not shown: the fields of a list may hold secrets. */
+static const char *
+judge_list(const struct conf_key *k, const char *text, int64_t *num,
+    char space[CONF_FAULT_MAX])
+{
+	const char *error = judge_text(k, text, num, space);
+
+	if (error == NULL && list_judge(k->list, text, space) == -1)
+		error = space;
+	return error;
+}
+
+static const char *
+judge_checked(const struct conf_key *k, const char *text, int64_t *num,
+    char space[CONF_FAULT_MAX])
+{
+	const char *error = judge_text(k, text, num, space);
+	char s[SHOWN_MAX];
+
+	if (error != NULL || (error = k->fault(text)) == NULL)
+		return error;
+	(void)util_fmt(
+	    space, CONF_FAULT_MAX, "\"%s\": %s", shown(text, s), error);
+	return space;
+}
+
 const char *
 conf_judge(const struct conf_key *k, const char *text, int64_t *num,
     char space[CONF_FAULT_MAX])
@@ -360,6 +386,8 @@ conf_judge(const struct conf_key *k, const char *text, int64_t *num,
 	    [CONF_TYPE_SIZE] = judge_size,
 	    [CONF_TYPE_CHOICE] = judge_choice,
 	    [CONF_TYPE_SECRET] = judge_text,
+	    [CONF_TYPE_LIST] = judge_list,
+	    [CONF_TYPE_CHECKED] = judge_checked,
 	};
 
 	return judges[k->type](k, text, num, space);

@@ -125,6 +125,23 @@ util_equal_ct(const void *a, const void *b, size_t len)
 	return differ == 0;
 }
 
+bool
+util_is_token(const char *s, size_t len)
+{
+	/* A bit for each of the 128: "!#$%&'*+-.^_`|~", digits, letters. */
+	static const uint32_t tokens[8] = {
+	    0, 0x03ff6cfa, 0xc7fffffe, 0x57ffffff, 0, 0, 0, 0};
+	size_t i;
+
+	for (i = 0; i < len; i++) {
+		uint8_t c = (uint8_t)s[i];
+
+		if ((tokens[c >> 5] >> (c & 31) & 1) == 0)
+			return false;
+	}
+	return len > 0;
+}
+
 /* Cuts the last component off; false when there is none. */
 static bool
 cut_last(char *path)

@@ -34,6 +34,9 @@ void util_close(int *fd);
  * result >= size says that it was cut (as strlcpy). */
 size_t util_strlcpy(char *dst, const char *src, size_t size);
 
+/* True for a token of RFC 9110 §5.6.2: methods, names of header fields. */
+bool util_is_token(const char *, size_t len);
+
 /* Formats like snprintf; true when the whole text fitted. */
 bool util_fmt(char *dst, size_t size, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));

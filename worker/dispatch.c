@@ -28,6 +28,7 @@
 #include "priv.h"
 #include "proxy.h"
 #include "resolve.h"
+#include "rules.h"
 #include "sandbox.h"
 #include "spool.h"
 #include "tls.h"
@@ -50,6 +51,7 @@ struct dispatch {
 	struct resolve *resolve;
 	struct tls *backend_tls;
 	struct backend *backend;
+	struct rules *rules;
 	struct proxy *proxy;
 	struct spool *spool;
 	struct wsproxy *wsproxy;
@@ -370,6 +372,7 @@ make_proxy(struct dispatch *d)
 	    .backend = d->backend,
 	    .metrics = &d->metrics,
 	    .spool = d->spool,
+	    .rules = d->rules,
 	    .on_idle = on_idle,
 	    .arg = d,
 	};
@@ -484,12 +487,14 @@ on_conf_end(struct dispatch *d, struct ipc_frame *frame)
 	make_resolve(d);
 	make_backend(d);
 	make_spool(d);
+	d->rules = rules_create(&d->conf);
 	make_proxy(d);
 	make_wsproxy(d);
 	make_tunnels(d);
 	make_drain(d);
-	if (d->resolve == NULL || d->backend == NULL || d->proxy == NULL ||
-	    d->wsproxy == NULL || d->tunnels == NULL || d->drain == NULL)
+	if (d->resolve == NULL || d->backend == NULL || d->rules == NULL ||
+	    d->proxy == NULL || d->wsproxy == NULL || d->tunnels == NULL ||
+	    d->drain == NULL)
 		fatalx("out of memory");
 	make_health(d);
 	sandbox_enter(&d->conf);
@@ -625,6 +630,7 @@ dispatch_free(struct dispatch *d)
 	proxy_free(d->proxy);
 	spool_free(d->spool);
 	wsproxy_free(d->wsproxy);
+	rules_free(d->rules);
 	backend_free(d->backend);
 	tls_free(d->backend_tls);
 	resolve_free(d->resolve);

@@ -133,6 +133,7 @@ static const char *const hop_by_hop[] = {
     "http2-settings",
     "keep-alive",
     "proxy-authenticate",
+    "proxy-authentication-info",
     "proxy-authorization",
     "proxy-connection",
     "te",
@@ -170,18 +171,30 @@ head_list_has(const char *list, const char *name)
 /* True when a Connection field of this head names it; but what every hop
  * needs cannot be taken away so. */
 static bool
-is_named(const struct head *h, const char *name)
+is_named(const struct head *h, size_t first, const char *name)
 {
 	size_t i;
 
 	if (strcasecmp(name, "host") == 0 ||
 	    strcasecmp(name, "content-type") == 0)
 		return false;
-	for (i = 0; i < h->count; i++)
+	for (i = first; i < h->count; i++)
 		if (strcasecmp(h->field[i].name, "connection") == 0 &&
 		    head_list_has(h->field[i].value, name))
 			return true;
 	return false;
+}
+
+/* Where the first Connection field stands; count when there is none. */
+static size_t
+first_connection(const struct head *h)
+{
+	size_t i;
+
+	for (i = 0; i < h->count; i++)
+		if (strcasecmp(h->field[i].name, "connection") == 0)
+			break;
+	return i;
 }
 
 void
@@ -208,29 +221,68 @@ condemn(struct head *h, struct head_field *f)
 	f->name[0] = '\0';
 }
 
-void
-head_strip(struct head *h)
+static void
+bury(struct head *h)
 {
 	size_t i, kept = 0;
 
-	/* Judged first, because the Connection fields go as well. */
+	for (i = 0; i < h->count; i++)
+		if (h->field[i].name[0] == '\0')
+			field_clear(h, &h->field[i]);
+		else
+			h->field[kept++] = h->field[i];
+	h->count = kept;
+}
+
+void
+head_strip(struct head *h)
+{
+	size_t i, first = first_connection(h);
+
 	for (i = 0; i < h->count; i++) {
 		struct head_field *f = &h->field[i];
 
+		/* Connection itself goes last: the others ask it. */
 		if (strcasecmp(f->name, "connection") != 0 &&
-		    (is_hop_by_hop(f->name) || is_named(h, f->name)))
+		    (is_hop_by_hop(f->name) || is_named(h, first, f->name)))
 			condemn(h, f);
 	}
-	for (i = 0; i < h->count; i++) {
-		struct head_field *f = &h->field[i];
+	for (i = first; i < h->count; i++)
+		if (strcasecmp(h->field[i].name, "connection") == 0)
+			condemn(h, &h->field[i]);
+	bury(h);
+}
 
-		if (f->name[0] == '\0' ||
-		    strcasecmp(f->name, "connection") == 0)
-			field_clear(h, f);
-		else
-			h->field[kept++] = *f;
-	}
-	h->count = kept;
+void
+head_filter(struct head *h, bool (*goes)(const char *name, const void *arg),
+    const void *arg)
+{
+	size_t i;
+
+	for (i = 0; i < h->count; i++)
+		if (goes(h->field[i].name, arg))
+			condemn(h, &h->field[i]);
+	bury(h);
+}
+
+const char *
+head_join(struct head *h, const char *name, const char *value)
+{
+	size_t i;
+
+	for (i = h->count; i > 0; i--)
+		if (strcasecmp(h->field[i - 1].name, name) == 0)
+			return head_extend(
+			    h, &h->field[i - 1], value, strlen(value));
+	return head_put(h, name, value);
+}
+
+const char *
+head_put(struct head *h, const char *name, const char *value)
+{
+	struct json_str n = {(uint8_t *)(uintptr_t)name, strlen(name)};
+
+	return head_append(h, &n, value, strlen(value));
 }
 
 /* --- status --------------------------------------------------------------- */

@@ -40,6 +40,13 @@ const struct head_field *head_find(const struct head *, const char *name);
 /* --- requests ------------------------------------------------------------- */
 
 /*
+ * NULL, or a static text for a 400: a path (percent-decoded) that could leave
+ * the application or be read as something else than a path. Control
+ * characters, "//" or no "/" at the beginning, ".." that climbs out.
+ */
+const char *head_path_fault(struct json_str path);
+
+/*
  * Appends the request target in origin-form and a NUL behind it (which len
  * counts). The path was percent-decoded by Phoenix, so each byte that may not
  * stand in one is encoded again (RFC 3986 §3.3), "%" too; nothing is
@@ -49,9 +56,36 @@ const struct head_field *head_find(const struct head *, const char *name);
  */
 int head_target(struct buf *, struct json_str path, struct json_str query);
 
+/*
+ * Appends what a lenient application may take the path for: without ".", "..",
+ * "//", parameters and a "/" at the end, "\\" read as "/"; "" for "/". Never
+ * sent, only compared. 0 or -1.
+ */
+int head_path_clean(struct buf *, struct json_str path);
+
 /* Takes one field of a request. NULL, or a static text for a 400. */
 const char *
 head_request_add(struct head *, struct json_str name, struct json_str value);
+
+/* Appends a field of our own; join: to the value of the last field of that
+ * name, where there is one. NULL, or a static text. */
+const char *head_put(struct head *, const char *name, const char *value);
+const char *head_join(struct head *, const char *name, const char *value);
+
+/* Removes each field for which goes() says so. */
+void head_filter(struct head *, bool (*goes)(const char *name, const void *arg),
+    const void *arg);
+
+/*
+ * The client's address as X-Forwarded-For says it, or Forwarded (RFC 7239)
+ * where there is none: the entry that the hops-th trusted proxy from here has
+ * appended (1: the last entry). Written without port and brackets, in the
+ * form of inet_ntop(3). False when hops is 0, there are not so many entries,
+ * or that one is no IP address. Ask before head_request_finish, since a
+ * Connection field can take these fields away.
+ */
+#define HEAD_CLIENT_MAX 46
+bool head_client(const struct head *, unsigned hops, char out[HEAD_CLIENT_MAX]);
 
 /* Removes what is for one hop only (RFC 9110 §7.6.1), what Connection names,
  * and the framing. Returns the declared Content-Length, or -1. */

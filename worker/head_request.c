@@ -5,50 +5,7 @@
 
 #include "head.h"
 #include "head_rules.h"
-#include "request.h"
-
-static int
-put_byte(struct buf *b, uint8_t c, bool encode)
-{
-	static const char hex[] = "0123456789ABCDEF";
-
-	if (!encode)
-		return buf_putc(b, c);
-	(void)buf_putc(b, '%');
-	(void)buf_putc(b, (uint8_t)hex[c >> 4]);
-	return buf_putc(b, (uint8_t)hex[c & 15]);
-}
-
-/* RFC 3986 §3.3: pchar without "%", and "/". */
-static bool
-is_path_byte(uint8_t c)
-{
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-	    (c >= '0' && c <= '9') ||
-	    (c != '\0' && strchr("-._~!$&'()*+,;=:@/", c) != NULL);
-}
-
-static bool
-is_query_byte(uint8_t c)
-{
-	return c > 0x20 && c < 0x7f && c != '#';
-}
-
-int
-head_target(struct buf *b, struct json_str path, struct json_str query)
-{
-	size_t i;
-
-	if (path.len == 0 || path.data[0] != '/')
-		(void)buf_putc(b, '/');
-	for (i = 0; i < path.len; i++)
-		(void)put_byte(b, path.data[i], !is_path_byte(path.data[i]));
-	if (query.len > 0)
-		(void)buf_putc(b, '?');
-	for (i = 0; i < query.len; i++)
-		(void)put_byte(b, query.data[i], !is_query_byte(query.data[i]));
-	return buf_putc(b, '\0');
-}
+#include "util.h"
 
 /* RFC 9110 §5.5: no CR, LF, NUL; other controls are refused with them, since
  * servers disagree on what they mean. */
@@ -73,7 +30,7 @@ is_ows(uint8_t c)
 const char *
 head_request_add(struct head *h, struct json_str name, struct json_str value)
 {
-	if (!request_is_token(name.data, name.len))
+	if (!util_is_token((char *)name.data, name.len))
 		return "a header name is not a token";
 	if (!is_value(value))
 		return "a header value holds a control character";

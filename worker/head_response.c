@@ -6,8 +6,8 @@
 
 #include "head.h"
 #include "head_rules.h"
-#include "request.h"
 #include "utf8.h"
+#include "util.h"
 
 struct line {
 	struct json_str name;
@@ -49,7 +49,7 @@ split(struct line *out, const char *line, size_t len)
 	end = line + len;
 	out->name.data = (uint8_t *)(uintptr_t)line;
 	out->name.len = (size_t)(colon - line);
-	if (!request_is_token(out->name.data, out->name.len))
+	if (!util_is_token((char *)out->name.data, out->name.len))
 		return "a header name is not a token";
 	for (colon++; colon < end && is_ows(*colon);)
 		colon++;
@@ -103,27 +103,50 @@ to_lower_case(char *c)
 			*c = (char)(*c | 0x20);
 }
 
+/* Fields that mean something else when two values are joined. Of the others
+ * that may come once only (Date, Server …) a joined value harms nobody. */
+static bool
+is_single(const char *name)
+{
+	static const char *const names[] = {
+	    "content-range", "content-type", "etag", "location"};
+	size_t i;
+
+	for (i = 0; i < UTIL_COUNT(names); i++)
+		if (strcmp(name, names[i]) == 0)
+			return true;
+	return false;
+}
+
+/* A further field of a name that is there already. */
+static const char *
+join(struct head *h, struct head_field *f, const char *value, size_t len)
+{
+	if (strcmp(f->name, "set-cookie") == 0) {
+		h->cookies_dropped++;
+		return NULL;
+	}
+	if (!is_single(f->name))
+		return head_extend(h, f, value, len);
+	return f->len == len && memcmp(f->value, value, len) == 0
+	    ? NULL
+	    : "a field that may come only once came with two values";
+}
+
 static const char *
 put(struct head *h, const struct line *l, const char *value, size_t len)
 {
 	struct head_field *f = find(h, &l->name);
-	const char *error;
-	size_t at = 0; /* where this value stands in the field's */
+	size_t at = f == NULL ? 0 : f->len + 2; /* of this value in the field */
+	const char *error = f != NULL ? join(h, f, value, len)
+				      : head_append(h, &l->name, value, len);
 
-	if (f != NULL && strcmp(f->name, "set-cookie") == 0) {
-		h->cookies_dropped++;
-		return NULL;
-	}
-	if (f != NULL) {
-		at = f->len + 2;
-		error = head_extend(h, f, value, len);
-	} else {
-		error = head_append(h, &l->name, value, len);
-		f = error == NULL ? &h->field[h->count - 1] : NULL;
-	}
 	if (error != NULL)
 		return error;
-	to_lower_case(f->name);
+	if (f == NULL) {
+		f = &h->field[h->count - 1];
+		to_lower_case(f->name);
+	}
 	if (strcmp(f->name, "content-length") == 0)
 		head_note_length(h, f->value + at);
 	return NULL;

@@ -22,12 +22,14 @@ struct event_base;
 struct metrics;
 struct proxy;
 struct spool;
+struct rules;
 struct tunnel;
 
 struct proxy_params {
 	struct event_base *base;
 	struct backend *backend;
 	struct metrics *metrics;
+	const struct rules *rules;
 	const struct conf *conf; /* borrowed: bounds of requests */
 	size_t buffer_max;	 /* bytes of a body in memory */
 	struct spool *spool;	 /* for the rest; borrowed */

@@ -93,15 +93,15 @@ proxied_refuse_request(struct proxied *p, int status, const char *reason)
 	    {501, "not_supported"},
 	    {503, "out_of_memory"},
 	};
-	const char *code = "bad_request";
+	const char *code = p->refusal_code;
 	size_t i;
 
-	for (i = 0; i < UTIL_COUNT(codes); i++)
+	for (i = 0; code == NULL && i < UTIL_COUNT(codes); i++)
 		if (codes[i].status == status)
 			code = codes[i].code;
 	metrics_add(p->owner->params.metrics, METRICS_REQUESTS_REFUSED, 1);
 	log_warnx("request %s: refused with %d: %s", p->id, status, reason);
-	proxied_refuse(p, status, code, reason);
+	proxied_refuse(p, status, code == NULL ? "bad_request" : code, reason);
 }
 
 static void

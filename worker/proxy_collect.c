@@ -11,6 +11,7 @@
 #include "log.h"
 #include "metrics.h"
 #include "proxy_parts.h"
+#include "rules.h"
 #include "spool.h"
 #include "util.h"
 
@@ -149,22 +150,36 @@ proxied_collect_body(const void *data, size_t len, void *arg)
 
 /* --- the end -------------------------------------------------------------- */
 
+/* Its head, ready to be sent. */
+static int
+finish_head(struct proxied *p)
+{
+	const struct rules *rules = p->owner->params.rules;
+	size_t cookies = head_response_finish(&p->head);
+	const char *reason = rules_response(rules, &p->head);
+
+	if (reason != NULL)
+		return refuse(p, 502, "backend_field", reason);
+	if (cookies == 0 || head_find(&p->head, "set-cookie") == NULL)
+		return 0;
+	metrics_add(p->owner->params.metrics, METRICS_SET_COOKIE_LOST,
+	    (int64_t)cookies);
+	if (rules_refuses_cookies(rules))
+		return refuse(p, 502, "set_cookie_overflow",
+		    "the application's answer has several Set-Cookie fields, "
+		    "and plugboard carries only one");
+	log_warnx("request %s: %zu further Set-Cookie fields were dropped: "
+		  "plugboard carries only one",
+	    p->id, cookies);
+	return 0;
+}
+
 int
 proxied_collect_end(struct proxied *p)
 {
-	size_t cookies;
-
 	if (!body_is_text(p->body) && check_binary(p) == -1)
 		return -1; /* its last character is unfinished */
-	cookies = head_response_finish(&p->head);
-	if (cookies > 0) {
-		metrics_add(p->owner->params.metrics, METRICS_SET_COOKIE_LOST,
-		    (int64_t)cookies);
-		log_warnx("request %s: %zu further Set-Cookie fields were "
-			  "dropped: plugboard carries only one",
-		    p->id, cookies);
-	}
-	return 0;
+	return finish_head(p);
 }
 
 int

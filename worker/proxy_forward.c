@@ -9,10 +9,7 @@
 #include "log.h"
 #include "metrics.h"
 #include "proxy_parts.h"
-#include "unsupported.h"
 #include "util.h"
-
-#define TARGET_MAX (256 * 1024)
 
 /* --- what the backend says ------------------------------------------------ */
 
@@ -118,33 +115,6 @@ note_length(struct proxied *p, int64_t declared, size_t len)
 	    p->id, declared, len);
 }
 
-/* The fields of the request, checked. NULL, or what is wrong and, when it is
- * not a 400, whose fault. */
-static const char *
-take_fields(
-    struct head *head, const struct request *r, int64_t *declared, int *status)
-{
-	struct request_fields it;
-	struct json_str name, value;
-	const char *reason;
-
-	request_fields_init(&it, r);
-	while (request_next_field(&it, &name, &value)) {
-		reason = head_request_add(head, name, value);
-		if (reason != NULL)
-			return reason;
-	}
-	if (it.error != NULL)
-		return it.error;
-	reason = unsupported_request(head);
-	if (reason != NULL) {
-		*status = 501;
-		return reason;
-	}
-	*declared = head_request_finish(head);
-	return NULL;
-}
-
 static bool
 wants_length(const char *method, int64_t declared)
 {
@@ -210,17 +180,10 @@ proxied_prepare(struct proxied *p, const struct request *r, int *status)
 {
 	struct proxied_out *o = &p->out;
 	int64_t declared = -1;
-	const char *reason;
+	const char *reason = proxied_head(p, r, &declared, status);
 
-	head_init(&o->head, PROXY_FIELDS_MAX, PROXY_HEAD_BYTES_MAX);
-	buf_init(&o->target, TARGET_MAX);
-	reason = take_fields(&o->head, r, &declared, status);
 	if (reason != NULL)
 		return reason;
-	if (head_target(&o->target, r->path, r->query) == -1) {
-		*status = 414;
-		return "the request target is too long";
-	}
 	o->body = malloc(r->body.len + 1);
 	if (o->body == NULL) {
 		*status = 503;

@@ -80,7 +80,8 @@ struct proxied {
 	const char *refusal; /* why we aborted the backend's answer */
 	const char *refusal_code;
 	int refusal_status;
-	char refusal_text[96]; /* where the reason is not a constant */
+	const char *refusal_field; /* one more of its answer, or NULL */
+	char refusal_text[96];	   /* where the reason is not a constant */
 };
 
 TAILQ_HEAD(proxied_list, proxied);
@@ -202,5 +203,13 @@ extern const struct proxied_refusal proxied_breaker_open;
 void proxied_put_error(
     struct proxied *, const struct proxied_refusal *, int64_t wait_ms);
 size_t proxied_read_error(void *arg, uint8_t *out, size_t cap, bool *done);
+
+/* --- proxy_head.c --------------------------------------------------------- */
+
+/* Fills in the head and the target of p->out, and *declared: Content-Length,
+ * -1 without one. NULL, or what is wrong with the request: *status and perhaps
+ * refusal_code and refusal_field say more. */
+const char *proxied_head(
+    struct proxied *, const struct request *, int64_t *declared, int *status);
 
 #endif

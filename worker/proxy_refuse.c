@@ -40,8 +40,22 @@ put_document(struct buf *b, const struct proxied *p, const char *code,
 	(void)buf_puts(b, "}\n");
 }
 
+/* "name: value", as a member of the headers. */
 static void
-put_fields(struct buf *b, int64_t wait_ms)
+put_field(struct buf *b, const char *field)
+{
+	const char *colon = strchr(field, ':');
+
+	if (colon == NULL)
+		return;
+	(void)buf_puts(b, ",");
+	(void)json_put_str(b, field, (size_t)(colon - field));
+	(void)buf_puts(b, ":");
+	put_string(b, colon + 1 + strspn(colon + 1, " "));
+}
+
+static void
+put_fields(struct buf *b, const struct proxied *p, int64_t wait_ms)
 {
 	(void)buf_puts(b,
 	    "\"headers\":{\"content-type\":\"application/json\","
@@ -49,6 +63,8 @@ put_fields(struct buf *b, int64_t wait_ms)
 	if (wait_ms > 0) /* RFC 9110 §10.2.3: whole seconds */
 		(void)buf_printf(b, ",\"retry-after\":\"%" PRId64 "\"",
 		    (wait_ms + 999) / 1000);
+	if (p->refusal_field != NULL)
+		put_field(b, p->refusal_field);
 	(void)buf_puts(b, "},");
 }
 
@@ -111,7 +127,7 @@ proxied_put_error(
 	(void)buf_puts(b, "{\"request_id\":");
 	put_string(b, p->id);
 	(void)buf_printf(b, ",\"status\":%d,", r->status);
-	put_fields(b, wait_ms);
+	put_fields(b, p, wait_ms);
 	(void)buf_puts(b, "\"chunked\":false,\"body\":");
 	(void)json_put_str(b, document.data, document.len);
 	(void)buf_puts(b, "}]");

@@ -32,22 +32,6 @@ static const struct {
     [HEADERS] = {"headers", JSON_OBJECT, "headers is not an object"},
 };
 
-bool
-request_is_token(const uint8_t *s, size_t len)
-{
-	size_t i;
-
-	for (i = 0; i < len; i++) {
-		uint8_t c = s[i];
-
-		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-			(c >= '0' && c <= '9') ||
-			(c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL)))
-			return false;
-	}
-	return len > 0;
-}
-
 static bool
 is_id(const struct json_str *s)
 {
@@ -92,7 +76,7 @@ take(struct json_value *v, size_t i, struct json_str *out)
 static const char *
 check_method(const struct json_str *method)
 {
-	if (!request_is_token(method->data, method->len))
+	if (!util_is_token((char *)method->data, method->len))
 		return "method is not a token";
 	if (method->len > REQUEST_METHOD_MAX)
 		return "method is too long";

@@ -42,7 +42,4 @@ void request_fields_init(struct request_fields *, const struct request *);
 bool request_next_field(
     struct request_fields *, struct json_str *name, struct json_str *value);
 
-/* True for a token of RFC 9110 §5.6.2. */
-bool request_is_token(const uint8_t *, size_t len);
-
 #endif

@@ -117,7 +117,7 @@ is_protocol_list(const char *text)
 	struct span list = {text, strlen(text)}, member;
 
 	while (next_member(&list, &member))
-		if (!request_is_token((const uint8_t *)member.at, member.len))
+		if (!util_is_token(member.at, member.len))
 			return false;
 	return true;
 }
@@ -268,7 +268,7 @@ static bool
 take_protocol(struct ws_answer *a, const struct buf *request, struct span value)
 {
 	if (value.len >= sizeof(a->protocol) ||
-	    !request_is_token((const uint8_t *)value.at, value.len))
+	    !util_is_token(value.at, value.len))
 		return false;
 	memcpy(a->protocol, value.at, value.len);
 	a->protocol[value.len] = '\0';

@@ -128,7 +128,7 @@ NOT_IN = {"event2/": ("supervisor/telephonectl",)}
 PURE = ("worker/phx", "worker/json", "worker/request", "worker/head", "worker/body", "worker/framing", "worker/unsupported", "worker/response", "worker/backoff",
         "worker/via_head", "worker/target", "common/pin", "common/proxy_url", "common/base64",
         "worker/ws_base64", "worker/ws_frame", "worker/ws_handshake", "worker/ws_event",
-        "tokend/jwt", "tokend/token", "common/utf8", "common/url", "common/pack", "common/buf")
+        "tokend/jwt", "tokend/token", "common/utf8", "common/url", "common/list", "common/pack", "common/buf")
 
 
 def sources(*folders):

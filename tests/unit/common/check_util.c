@@ -235,6 +235,25 @@ START_TEST(sibling_of_an_installed_program)
 }
 END_TEST
 
+/* RFC 9110 §5.6.2, byte by byte. */
+START_TEST(tokens_are_those_of_the_rfc)
+{
+	static const char others[] = "!#$%&'*+-.^_`|~";
+	unsigned c;
+	char s[2] = {'a'};
+
+	ck_assert(!util_is_token(s, 0));
+	for (c = 0; c < 256; c++) {
+		bool want = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') ||
+		    (c >= 'a' && c <= 'z') ||
+		    memchr(others, (int)c, sizeof(others) - 1) != NULL;
+
+		s[1] = (char)c;
+		ck_assert_int_eq(util_is_token(s, 2), want);
+	}
+}
+END_TEST
+
 static int
 print_sibling(const char *name)
 {
@@ -268,6 +287,7 @@ main(int argc, char **argv)
 	tcase_add_test(tc, strlcpy_cuts_and_says_so);
 	tcase_add_test(tc, fmt_tells_whether_it_fitted);
 	tcase_add_test(tc, equal_ct_sees_each_bit);
+	tcase_add_test(tc, tokens_are_those_of_the_rfc);
 	tcase_add_test(tc, sibling_stands_beside);
 	tcase_add_loop_test(
 	    tc, sibling_of_an_installed_program, 0, (int)UTIL_COUNT(places));
