@@ -201,6 +201,10 @@ $(O)/phoenix/node_modules: tests/switchboard/phoenix/package-lock.json
 	$(Q)cp tests/switchboard/phoenix/package*.json $(O)/phoenix/
 	$(Q)cd $(O)/phoenix && npm ci --silent --no-audit --no-fund
 	@touch $@
+# Faults put into a copy of the tree, which these tests must notice; some of
+# them with MUTANTS=PATTERN.
+mutants: deps
+	$(Q)$(PYTHON) -B tests/mutants/run.py $(O) '$(MUTANTS)'
 # What takes longer than a `make check` may: the long rows of the matrix.
 soak: deps
 	$(Q)$(MAKE) --no-print-directory $(PROGS)
@@ -265,6 +269,6 @@ clean:
 
 FORCE:
 .PHONY: all deps check check-unit check-switchboard check-bridge check-it \
-	check-meta check-repro sbom soak asan coverage demo install format format-check lint clean FORCE
+	check-meta check-repro sbom mutants soak asan coverage demo install format format-check lint clean FORCE
 .DELETE_ON_ERROR:
 -include $(shell find $(O)/obj -name '*.d' 2>/dev/null)
