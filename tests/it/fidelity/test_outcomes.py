@@ -498,3 +498,61 @@ def test_keep_alive(s):
     s.backend.on("*", b"HTTP/1.0 200 OK\r\ncontent-length: 2\r\n\r\nok", CLOSE)
     for i in range(3):
         equal(call(s, "GET", "/").status, 200)
+
+
+# --- very many at once ----------------------------------------------------------
+MANY = 10_000
+
+
+def peak_kib(pid):
+    with open(f"/proc/{pid}/status") as f:
+        return int(next(line for line in f if line.startswith("VmHWM")).split()[1])
+
+
+def finished(phone):
+    got = metrics(phone)
+    return sum(v for k, v in got.items() if k.startswith("telephone_requests_total{"))
+
+
+def flood(s):
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda i: push(s, request_id=f"many-{i}", path=f"/{i}"), range(MANY)))
+
+
+def test_ten_thousand_at_once_wait(s):
+    """All are outstanding together, each is answered, and it costs little."""
+    phone = start(s, HOLD, TUNNELS=1, MAX_INFLIGHT=64, QUEUE_MAX=MANY, QUEUE_TIMEOUT="10m", REQUEST_TIMEOUT="10m",
+                  REQUEST_TTL="15m", BACKEND_RETRIES=0)
+    pid, before = phone.child("worker"), peak_kib(phone.child("worker"))
+    go = threading.Event()
+
+    def answer(connection, request):
+        go.wait(300)
+        connection.send(OK)
+    s.backend.on("*", answer)
+    flood(s)
+    until(lambda: phone.status()["worker"]["in_flight"] == MANY, "all are outstanding", 300)
+    equal(len(s.backend.requests), 64, "at the application")
+    grown = peak_kib(pid) - before
+    go.set()
+    until(lambda: phone.status()["worker"]["in_flight"] == 0, "all are answered", 300)
+    equal(metric(phone, 'telephone_requests_total{outcome="ok"}'), MANY)
+    equal(finished(phone), MANY, "none twice")
+    equal((phone.child("worker"), len(s.backend.requests)), (pid, MANY))
+    check(peak_kib(pid) - before < 64 * 1024, f"it grew by {peak_kib(pid) - before} KiB, {grown} of them waiting")
+
+
+def test_ten_thousand_at_once_are_refused(s):
+    """Beyond MAX_INFLIGHT and QUEUE_MAX: refused at once, memory flat."""
+    phone = start(s, HOLD, TUNNELS=1, MAX_INFLIGHT=64, QUEUE_MAX=64, QUEUE_TIMEOUT="10m", REQUEST_TIMEOUT="10m",
+                  REQUEST_TTL="15m", BACKEND_RETRIES=0)
+    pid, before = phone.child("worker"), peak_kib(phone.child("worker"))
+    flood(s)
+    until(lambda: finished(phone) == MANY - 128, "the others are refused", 300)
+    equal(metric(phone, 'telephone_requests_total{outcome="refused"}'), MANY - 128)
+    until(lambda: phone.status()["worker"]["in_flight"] == 128, "and those that fit are kept", 60)
+    equal(phone.child("worker"), pid)
+    check(len(re_lines(phone, "overloaded")) < 1000, "logged, not each of them")
+    check(peak_kib(pid) - before < 16 * 1024, f"it grew by {peak_kib(pid) - before} KiB")
+    s.fault("error")
+    until(lambda: phone.status()["worker"]["in_flight"] == 0, "they end with their join", 60)
