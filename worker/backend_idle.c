@@ -1,10 +1,26 @@
 /* SPDX-License-Identifier: MIT */
-/* A list of descriptors. Its owner closes them: here they are shut down, which
- * libcurl sees when it looks whether one is alive. */
+/* A list of descriptors. Its owner closes them: here they are shut down and
+ * read empty, so that libcurl finds them ended when it looks whether one is
+ * alive. With a byte left in one it would take it, and lose a request. */
 #include <poll.h>
 #include <sys/socket.h>
 
 #include "backend_idle.h"
+
+/* Reads of one connection: who sends more than this is cut all the same. */
+#define READS_MAX 64
+
+static void
+cut(int fd)
+{
+	char scrap[16 * 1024];
+	int i;
+
+	(void)shutdown(fd, SHUT_RDWR);
+	for (i = 0; i < READS_MAX; i++)
+		if (recv(fd, scrap, sizeof(scrap), MSG_DONTWAIT) <= 0)
+			return;
+}
 
 void
 backend_idle_remove(struct backend_idle *idle, int fd)
@@ -23,7 +39,7 @@ backend_idle_add(struct backend_idle *idle, int fd)
 {
 	backend_idle_remove(idle, fd);
 	if (idle->count == BACKEND_IDLE_MAX)
-		(void)shutdown(fd, SHUT_RDWR);
+		cut(fd);
 	else
 		idle->fd[idle->count++] = fd;
 }
@@ -44,7 +60,7 @@ backend_idle_sweep(struct backend_idle *idle)
 	for (i = 0; i < n; i++) {
 		if (set[i].revents == 0)
 			continue;
-		(void)shutdown(set[i].fd, SHUT_RDWR);
+		cut(set[i].fd);
 		backend_idle_remove(idle, set[i].fd);
 	}
 }

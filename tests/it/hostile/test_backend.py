@@ -121,7 +121,7 @@ def test_bombs_are_carried_not_opened(s):
 def test_connections_that_are_none(s):
     """Accepted and closed, reset, or silent: an answer each, and none held
     beyond its bound."""
-    phone = staged(s, MAX_INFLIGHT="32")
+    phone = staged(s, MAX_INFLIGHT="32", BREAKER_FAILURES="0")
     s.backend.on("/close", CLOSE)
     s.backend.on("/reset", RESET)
     s.backend.on("/cut", OK + b"content-le", RESET)
