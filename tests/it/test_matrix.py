@@ -263,7 +263,7 @@ ROWS = (
     Row("tokend_stopped", tokend_stopped, 11, "none", words=r"tokend \(pid \d+\) is killed", soak=True,
         env={"DB_TIMEOUT": "1s"}),
     Row("lookup_killed", child("lookup"), 3, "all", words="the look-up helper died"),
-    Row("backend_gone", backend_gone, 1, "backend"),
+    Row("backend_gone", backend_gone, 1, "backend", env={"BREAKER_FAILURES": "0"}),
     Row("refresh_reply_lost", refresh_lost, 5, "none", words="token refreshed: jti ",
         env={"CONNECT_TIMEOUT": "700ms"}, board={"token_ttl": 3600}, ttl=12),
 )

@@ -84,13 +84,13 @@ def test_first_byte_timeout(s):
 
 def test_idle_timeout(s):
     head = b"HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\n"
-    start(s, head, b"ab", HOLD, BACKEND_IDLE_TIMEOUT="500ms")
+    start(s, head, b"ab", HOLD, BACKEND_IDLE_TIMEOUT="1500ms")
     equal(error_of(call(s, "GET", "/")), (504, "backend_idle_timeout"))
     s.backend.on("/head", b"HTTP/1.1 200 OK\r\ncontent-", HOLD)
     equal(error_of(call(s, "GET", "/head")), (504, "backend_idle_timeout"), "inside the head")
-    s.backend.on("/slow", head, *(step for i in range(8) for step in (Sleep(0.15), b"x")))
-    equal(call(s, "GET", "/slow").body, b"x" * 8, "1.2 s in all, and never 500 ms without a byte")
-    s.backend.on("/late", Sleep(1), OK)
+    s.backend.on("/slow", head, *(step for i in range(8) for step in (Sleep(0.25), b"x")))
+    equal(call(s, "GET", "/slow").body, b"x" * 8, "2 s in all, and never 1.5 s without a byte")
+    s.backend.on("/late", Sleep(2), OK)
     equal(call(s, "GET", "/late").body, b"ok", "the time before the first byte is another bound")
 
 
