@@ -2,7 +2,7 @@
 /*
  * A bitmap says which blocks of the file are in use; the lowest free one is
  * taken, so that the file's end comes free early. A part is a list of block
- * numbers.
+ * numbers, and what has not been written yet.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,6 +16,9 @@
 #include "util.h"
 
 #define WORD_BITS 64
+/* So much is gathered before it is written: an application may send its answer
+ * octet by octet. A block is a multiple of it. */
+#define TAIL_LEN (16 * 1024)
 
 struct spool {
 	int fd;
@@ -30,7 +33,9 @@ struct spool_file {
 	struct spool *spool;
 	uint32_t *block;
 	size_t count, room;
-	uint64_t len;
+	uint64_t written; /* of the file, in whole tails */
+	uint8_t *tail;	  /* what follows that, or NULL: nothing did yet */
+	size_t tail_len;
 };
 
 /* --- the file ------------------------------------------------------------- */
@@ -194,6 +199,7 @@ spool_close(struct spool_file *f)
 		give_block(f->spool, f->block[i]);
 	trim(f->spool);
 	free(f->block);
+	free(f->tail);
 	free(f);
 }
 
@@ -233,27 +239,77 @@ in_block(uint64_t offset, size_t len)
 	return left < len ? left : len;
 }
 
-int
-spool_append(struct spool_file *f, const void *data, size_t len)
+static int
+write_tail(struct spool_file *f)
 {
-	const uint8_t *p = data;
+	size_t done = 0;
 	ssize_t n;
 
-	while (len > 0) {
-		if (f->len == (uint64_t)f->count * SPOOL_BLOCK &&
-		    add_block(f) == -1)
-			return -1;
-		n = pwrite(
-		    f->spool->fd, p, in_block(f->len, len), place(f, f->len));
+	while (done < TAIL_LEN) {
+		n = pwrite(f->spool->fd, f->tail + done, TAIL_LEN - done,
+		    place(f, f->written + done));
 		if (n == -1 && errno == EINTR)
 			continue;
 		if (n <= 0) { /* EFBIG: RLIMIT_FSIZE is a full disk, too */
 			errno = n == 0 || errno == EFBIG ? ENOSPC : errno;
 			return -1;
 		}
-		f->len += (uint64_t)n;
+		done += (size_t)n;
+	}
+	f->written += TAIL_LEN;
+	f->tail_len = 0;
+	return 0;
+}
+
+/* For the next byte: in the tail, and in a block that is ours. */
+static int
+make_room(struct spool_file *f)
+{
+	if (f->tail == NULL && (f->tail = malloc(TAIL_LEN)) == NULL)
+		return -1;
+	if (f->written + f->tail_len == (uint64_t)f->count * SPOOL_BLOCK)
+		return add_block(f);
+	return 0;
+}
+
+int
+spool_append(struct spool_file *f, const void *data, size_t len)
+{
+	const uint8_t *p = data;
+	size_t n;
+
+	while (len > 0) {
+		if (make_room(f) == -1)
+			return -1;
+		n = TAIL_LEN - f->tail_len < len ? TAIL_LEN - f->tail_len : len;
+		memcpy(f->tail + f->tail_len, p, n);
+		f->tail_len += n;
 		p += n;
-		len -= (size_t)n;
+		len -= n;
+		if (f->tail_len == TAIL_LEN && write_tail(f) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+/* Reads what was written, all of cap. */
+static int
+read_written(struct spool_file *f, uint64_t offset, uint8_t *out, size_t cap)
+{
+	ssize_t n;
+
+	while (cap > 0) {
+		n = pread(
+		    f->spool->fd, out, in_block(offset, cap), place(f, offset));
+		if (n == -1 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			errno = n == 0 ? EIO : errno; /* it was there once */
+			return -1;
+		}
+		offset += (uint64_t)n;
+		out += n;
+		cap -= (size_t)n;
 	}
 	return 0;
 }
@@ -261,25 +317,21 @@ spool_append(struct spool_file *f, const void *data, size_t len)
 ssize_t
 spool_read(struct spool_file *f, uint64_t offset, void *out, size_t cap)
 {
+	uint64_t len = f->written + f->tail_len;
 	uint8_t *p = out;
-	size_t done = 0;
-	ssize_t n;
+	size_t n = 0;
 
-	if (offset >= f->len)
+	if (offset >= len)
 		return 0;
-	if (cap > f->len - offset)
-		cap = (size_t)(f->len - offset);
-	while (done < cap) {
-		n = pread(f->spool->fd, p + done,
-		    in_block(offset + done, cap - done),
-		    place(f, offset + done));
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n <= 0) {
-			errno = n == 0 ? EIO : errno; /* it was there once */
+	if (cap > len - offset)
+		cap = (size_t)(len - offset);
+	if (offset < f->written) {
+		n = f->written - offset < cap ? (size_t)(f->written - offset)
+					      : cap;
+		if (read_written(f, offset, p, n) == -1)
 			return -1;
-		}
-		done += (size_t)n;
 	}
-	return (ssize_t)done;
+	if (n < cap)
+		memcpy(p + n, f->tail + (offset + n - f->written), cap - n);
+	return (ssize_t)cap;
 }

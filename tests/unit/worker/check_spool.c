@@ -175,16 +175,41 @@ START_TEST(the_disk_gets_back_what_is_free)
 	struct spool_file *a = spool_open(s), *b = spool_open(s), *c;
 
 	ck_assert_int_eq(spool_append(a, data, sizeof(data)), 0);
-	ck_assert_int_eq(spool_append(b, data, 10), 0);
-	ck_assert_int_eq(file_len(), 4 * SPOOL_BLOCK + 10);
+	ck_assert_int_eq(spool_append(b, data, SPOOL_BLOCK), 0);
+	ck_assert_int_eq(file_len(), 5 * SPOOL_BLOCK);
 	spool_close(a);
-	ck_assert_int_eq(file_len(), 4 * SPOOL_BLOCK + 10);
+	ck_assert_int_eq(file_len(), 5 * SPOOL_BLOCK);
 	c = spool_open(s);
 	ck_assert_int_eq(spool_append(c, data, SPOOL_BLOCK), 0);
 	spool_close(b);
 	ck_assert_int_eq(file_len(), SPOOL_BLOCK);
 	spool_close(c);
 	ck_assert_int_eq(file_len(), 0);
+	spool_free(s);
+}
+END_TEST
+
+/* What comes octet by octet is not written so, and read all the same. */
+START_TEST(octets_are_gathered)
+{
+	struct spool *s = spool_create("/tmp", 100 * SPOOL_BLOCK);
+	struct spool_file *a = spool_open(s);
+	size_t len = SPOOL_BLOCK + 1000, i;
+	uint8_t c;
+
+	for (i = 0; i < len; i++) {
+		c = (uint8_t)(i % 251);
+		ck_assert_int_eq(spool_append(a, &c, 1), 0);
+		if (i == 1000)
+			ck_assert_int_eq(file_len(), 0);
+	}
+	ck_assert_int_eq(file_len(), SPOOL_BLOCK);
+	for (i = 0; i < len; i++) {
+		ck_assert_int_eq(spool_read(a, i, &c, 1), 1);
+		ck_assert_uint_eq(c, i % 251);
+	}
+	ck_assert_int_eq(spool_read(a, len, &c, 1), 0);
+	spool_close(a);
 	spool_free(s);
 }
 END_TEST
@@ -247,6 +272,7 @@ main(void)
 	tcase_add_test(tc, parts_do_not_meet);
 	tcase_add_test(tc, its_bound_holds_over_all_parts);
 	tcase_add_test(tc, the_disk_gets_back_what_is_free);
+	tcase_add_test(tc, octets_are_gathered);
 	tcase_add_test(tc, a_full_disk_is_an_error);
 	tcase_add_test(tc, what_is_lost_is_an_error);
 	tcase_add_test(tc, a_directory_must_be_one);
