@@ -65,6 +65,16 @@ const struct conf_key conf_keys[CONF_KEYS] = {
 	.check = conf_check_backend_url, .reloadable = true,
 	.help = "the application: http://host[:port], https://host[:port] or "
 		"unix:/path; instead of the next three"),
+    ROW(SECRET_KEY_BASE_PREVIOUS, .type = CONF_TYPE_SECRET, .max = 1023,
+	.to = T, .reloadable = true,
+	.help = "the one before: what it sealed is sealed anew"),
+    ROW(SECRET_KEY_BASE_PREVIOUS_FILE, .type = CONF_TYPE_PATH, .max = 1024,
+	.to = S, .reloadable = true,
+	.help = "a file that holds SECRET_KEY_BASE_PREVIOUS"),
+    ROW(PLUGBOARD_JWT_SECRET_FILE, .type = CONF_TYPE_PATH, .max = 1024, .to = S,
+	.reloadable = true,
+	.help = "a file that holds the key Plugboard signs tokens with; set: "
+		"tokens are verified"),
     ROW(BACKEND_HOST, .type = CONF_TYPE_HOST, .max = 253, .to = W,
 	.def = "localhost", .reloadable = true,
 	.help = "host of the application"),

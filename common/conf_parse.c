@@ -438,6 +438,8 @@ conf_finish(struct conf *c)
 		    "silent for 60s; %s leaves no room\n",
 		    conf_text(c, CONF_HEARTBEAT_INTERVAL));
 	check_pair(c, CONF_SECRET_KEY_BASE, CONF_SECRET_KEY_BASE_FILE);
+	check_pair(c, CONF_SECRET_KEY_BASE_PREVIOUS,
+	    CONF_SECRET_KEY_BASE_PREVIOUS_FILE);
 	check_pair(c, CONF_TELEPHONE_TOKEN, CONF_TELEPHONE_TOKEN_FILE);
 	check_url(c);
 	check_tls(c);

@@ -157,8 +157,9 @@ put_escaped(struct line *l, const char *text, size_t max)
 	return true;
 }
 
+/* event is NULL but for a line of the audit log. */
 static void
-put_head(struct line *l, enum log_level level)
+put_head(struct line *l, enum log_level level, const char *event)
 {
 	int64_t now = util_wall_ms();
 	time_t s = (time_t)(now / 1000);
@@ -175,7 +176,20 @@ put_head(struct line *l, enum log_level level)
 	put_str(l, level_names[level]);
 	put_str(l, log_format == LOG_FORMAT_JSON ? "\",\"proc\":\"" : " ");
 	put_escaped(l, log_proc, LOG_LINE_MAX / 4);
-	put_str(l, log_format == LOG_FORMAT_JSON ? "\",\"msg\":\"" : ": ");
+	if (log_format == LOG_FORMAT_JSON) {
+		if (event != NULL) {
+			put_str(l, "\",\"category\":\"audit\",\"event\":\"");
+			put_str(l, event);
+		}
+		put_str(l, "\",\"msg\":\"");
+		return;
+	}
+	put_str(l, ": ");
+	if (event != NULL) {
+		put_str(l, "audit: ");
+		put_str(l, event);
+		put_str(l, ": ");
+	}
 }
 
 static void
@@ -190,18 +204,23 @@ write_line(const struct line *l)
 	while (n == -1 && errno == EINTR);
 }
 
-/* error: the errno to name, or 0 for none. */
-static void __attribute__((format(printf, 3, 0)))
-say(enum log_level level, int error, const char *fmt, va_list ap)
+struct manner {
+	enum log_level level;
+	int error;	   /* the errno to name, or 0 for none */
+	const char *event; /* of the audit log, or NULL */
+};
+
+static void __attribute__((format(printf, 2, 0)))
+say_so(struct manner how, const char *fmt, va_list ap)
 {
 	char msg[LOG_LINE_MAX];
 	struct line l;
 	int saved = errno, n;
 
-	if (level < log_level)
+	if (how.level < log_level && how.event == NULL)
 		return;
 	l.len = 0;
-	put_head(&l, level);
+	put_head(&l, how.level, how.event);
 	n = vsnprintf(msg, sizeof(msg), fmt, ap);
 	if (n < 0)
 		util_strlcpy(
@@ -209,13 +228,29 @@ say(enum log_level level, int error, const char *fmt, va_list ap)
 	/* What vsnprintf cuts is longer than what the line takes. */
 	if (!put_escaped(&l, msg, LOG_LINE_MAX - LOG_TAIL))
 		put_str(&l, LOG_CUT);
-	if (error != 0) {
+	if (how.error != 0) {
 		put_str(&l, ": ");
-		put_escaped(&l, strerror(error), LOG_LINE_MAX - 4);
+		put_escaped(&l, strerror(how.error), LOG_LINE_MAX - 4);
 	}
 	put_str(&l, log_format == LOG_FORMAT_JSON ? "\"}\n" : "\n");
 	write_line(&l);
 	errno = saved;
+}
+
+static void __attribute__((format(printf, 3, 0)))
+say(enum log_level level, int error, const char *fmt, va_list ap)
+{
+	say_so((struct manner){level, error, NULL}, fmt, ap);
+}
+
+void
+log_audit(enum log_level level, const char *event, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	say_so((struct manner){level, 0, event}, fmt, ap);
+	va_end(ap);
 }
 
 void

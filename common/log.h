@@ -53,4 +53,12 @@ void log_exit(int code, const char *fmt, ...) LOG_PRINTF(2, 3)
 void log_async(enum log_level, const char *proc, const char *what,
     const char *name, int number);
 
+/*
+ * The audit log: what happens to credentials, one line an event, whatever
+ * LOG_LEVEL is. In text "… info tokend: audit: EVENT: …", in JSON with the
+ * members "category":"audit" and "event":EVENT.
+ */
+void log_audit(enum log_level, const char *event, const char *fmt, ...)
+    LOG_PRINTF(3, 4);
+
 #endif

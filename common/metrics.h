@@ -35,6 +35,13 @@ enum metrics_type {
 #define METRICS_WS(X, id, outcome)                              \
 	X(WS_##id, COUNTER, "telephone_websockets_ended_total", \
 	    "outcome=\"" outcome "\"", "WebSockets of clients that ended")
+/* In the order of enum proto_refresh, and of enum proto_store_error. */
+#define METRICS_REFRESH(X, id, outcome)                               \
+	X(REFRESHES_##id, COUNTER, "telephone_token_refreshes_total", \
+	    "outcome=\"" outcome "\"", "Token refreshes, by outcome")
+#define METRICS_STORE(X, id, kind)                             \
+	X(STORE_##id, COUNTER, "telephone_store_errors_total", \
+	    "kind=\"" kind "\"", "Faults of the token store, by kind")
 
 /* X(id, type, family, labels, help): rows of one family stand together and
  * repeat its type and help. */
@@ -130,10 +137,14 @@ enum metrics_type {
 	    "Round trip of the last heartbeat")                                \
 	X(MESSAGES_DROPPED, COUNTER, "telephone_messages_dropped_total", "",   \
 	    "Messages that were malformed or not for the current join")        \
-	X(REFRESHES, COUNTER, "telephone_token_refreshes_total",               \
-	    "outcome=\"ok\"", "Token refreshes, by outcome")                   \
-	X(REFRESHES_FAILED, COUNTER, "telephone_token_refreshes_total",        \
-	    "outcome=\"failed\"", "Token refreshes, by outcome")               \
+	METRICS_REFRESH(X, OK, "ok")                                           \
+	METRICS_REFRESH(X, REFUSED, "refused")                                 \
+	METRICS_REFRESH(X, REVOKED, "revoked")                                 \
+	METRICS_REFRESH(X, TIMEOUT, "timeout")                                 \
+	METRICS_REFRESH(X, LOST, "lost")                                       \
+	METRICS_REFRESH(X, UNUSABLE, "unusable")                               \
+	X(TOKENS_REFUSED, COUNTER, "telephone_tokens_refused_total", "",       \
+	    "Tokens that the server refused or revoked")                       \
 	X(TOKEN_EXPIRY, GAUGE, "telephone_token_expiry_timestamp_seconds", "", \
 	    "When the current token expires, 0 without one")                   \
 	METRICS_WALL(X, SECCOMP, GAUGE, "telephone_sandbox_seccomp",           \
@@ -143,6 +154,17 @@ enum metrics_type {
 	METRICS_WALL(X, VIOLATIONS, COUNTER,                                   \
 	    "telephone_sandbox_violations_total",                              \
 	    "System calls that a process had no right to")                     \
+	X(TOKEN_LEFT, GAUGE, "telephone_token_expires_in_seconds", "",         \
+	    "What is left of the current token's life, 0 without one")         \
+	X(TOKEN_UNSAVED, GAUGE, "telephone_token_unsaved", "",                 \
+	    "1 while the current token is not in the store")                   \
+	METRICS_STORE(X, LOCKED, "locked")                                     \
+	METRICS_STORE(X, FULL, "full")                                         \
+	METRICS_STORE(X, READONLY, "readonly")                                 \
+	METRICS_STORE(X, DAMAGED, "damaged")                                   \
+	METRICS_STORE(X, IO, "io")                                             \
+	X(STORE_ROWS, GAUGE, "telephone_store_rows", "",                       \
+	    "Tokens in the store")                                             \
 	X(START_TIME, GAUGE, "telephone_start_time_seconds", "",               \
 	    "When this worker started")
 

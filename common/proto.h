@@ -49,11 +49,14 @@ enum proto_type {
 	PROTO_TOKEN_GET,	 /* worker → tokend */
 	PROTO_TOKEN,	     /* tokend → worker: answer, or unasked: newer */
 	PROTO_TOKEN_REFUSED, /* worker → tokend: the server said no to it */
-	PROTO_REFRESH_DUE,  /* tokend → worker: ask Plugboard for a new one */
-	PROTO_TOKEN_PUT,    /* worker → tokend: what Plugboard answered */
-	PROTO_TOKEN_RESULT, /* tokend → worker: kept it, or not */
+	PROTO_REFRESH_DUE, /* tokend → worker: ask Plugboard for a new one */
+	PROTO_TOKEN_PUT,   /* worker → tokend: what Plugboard answered */
 	PROTO_SANDBOX, /* child → supervisor → worker, ctl: how walls stand */
-	PROTO_RELOAD,	 /* ctl → supervisor */
+	PROTO_TOKEND_FIGURES, /* tokend → worker: its metrics, when changed */
+	PROTO_TOKEN_SET,      /* ctl → supervisor → tokend, descriptor */
+	PROTO_TOKEN_ROTATE,   /* ctl → supervisor → tokend */
+	PROTO_TOKEN_REPORT,   /* tokend → supervisor → ctl: how that went */
+	PROTO_RELOAD,	      /* ctl → supervisor */
 	PROTO_RECONNECT, /* ctl → supervisor → worker: the network changed */
 	PROTO_VERSION,	 /* ctl → supervisor */
 	PROTO_TEXT,	 /* supervisor → ctl: one line for the operator */
@@ -64,6 +67,8 @@ enum proto_type {
 /* Payload of PROTO_FD. */
 enum proto_fd {
 	PROTO_FD_SECRET,   /* SECRET_KEY_BASE, to tokend */
+	PROTO_FD_PREVIOUS, /* SECRET_KEY_BASE_PREVIOUS, to tokend */
+	PROTO_FD_JWT_KEY,  /* PLUGBOARD_JWT_SECRET_FILE, to tokend */
 	PROTO_FD_TOKEN,	   /* TELEPHONE_TOKEN, to tokend */
 	PROTO_FD_LISTENER, /* health listener, to the worker */
 	PROTO_FD_PEER,	   /* socketpair worker–tokend, to both */
@@ -101,7 +106,7 @@ int proto_get_hello(
 const char *proto_build(void);
 
 /* One byte payloads: FD kind, STOP, CONF_ACK (a sysexits code), LOG_LEVEL,
- * TOKEN_RESULT (1: kept), DONE (exit status). */
+ * DONE (exit status). */
 int proto_put_u8(uint8_t *space, uint8_t);
 int proto_get_u8(const struct ipc_frame *, uint8_t *);
 
@@ -245,6 +250,48 @@ enum proto_source {
 };
 const char *proto_source_name(enum proto_source);
 
+/* What went wrong with the store, for metrics. */
+enum proto_store_error {
+	PROTO_STORE_LOCKED,
+	PROTO_STORE_FULL,
+	PROTO_STORE_READONLY,
+	PROTO_STORE_DAMAGED,
+	PROTO_STORE_IO,
+	PROTO_STORE_ERRORS
+};
+
+/* PROTO_TOKEND_FIGURES: counted since tokend's start, so that every worker
+ * shows the same. */
+struct proto_figures {
+	int64_t exp_s;			     /* of the current token, 0: none */
+	uint64_t refreshes[PROTO_REFRESHES]; /* by outcome */
+	uint64_t unusable;		     /* answers that were not taken */
+	uint64_t refused; /* tokens that the server refused */
+	uint64_t errors[PROTO_STORE_ERRORS];
+	uint64_t rows;
+	bool unsaved; /* the current token is not in the store */
+};
+int proto_put_figures(uint8_t *space, const struct proto_figures *);
+int proto_get_figures(const struct ipc_frame *, struct proto_figures *);
+
+/* PROTO_TOKEN_REPORT: what TOKEN_SET or TOKEN_ROTATE has done. */
+#define PROTO_REPORT_TEXT_MAX 512
+struct proto_report {
+	uint8_t code;  /* the exit status of telephonectl */
+	bool stored;   /* TOKEN_SET: it is in the store */
+	bool current;  /* TOKEN_SET: it is the one in use */
+	bool previous; /* SECRET_KEY_BASE_PREVIOUS is given */
+	uint64_t rows;
+	uint64_t resealed;   /* since tokend's start */
+	uint64_t unreadable; /* with neither key */
+	int64_t exp_s;
+	char path_id[PROTO_ID_MAX];
+	char jti[PROTO_ID_MAX];
+	char text[PROTO_REPORT_TEXT_MAX]; /* for people */
+};
+int proto_put_report(uint8_t *space, const struct proto_report *);
+int proto_get_report(const struct ipc_frame *, struct proto_report *);
+
 struct proto_tokend_status {
 	enum proto_token_state state;
 	enum proto_source source;
@@ -252,9 +299,15 @@ struct proto_tokend_status {
 	int64_t refresh_in_ms; /* -1: none scheduled */
 	uint64_t refreshes;    /* kept */
 	uint64_t refresh_failures;
-	uint64_t rows; /* in the store */
+	uint64_t rows;	     /* in the store */
+	uint64_t unreadable; /* of them, with no key that was given */
+	uint32_t set_aside;  /* candidates that the server refused */
+	bool verified;	     /* by PLUGBOARD_JWT_SECRET_FILE */
+	bool unsaved;	     /* not in the store yet */
 	char path_id[PROTO_ID_MAX];
+	char sub[PROTO_ID_MAX];
 	char jti[PROTO_ID_MAX];
+	char refusal[PROTO_REPORT_TEXT_MAX]; /* the last one, or "" */
 };
 int proto_put_tokend_status(uint8_t *space, const struct proto_tokend_status *);
 int

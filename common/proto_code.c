@@ -283,8 +283,14 @@ proto_put_tokend_status(uint8_t *space, const struct proto_tokend_status *s)
 	pack_u64(&p, s->refreshes);
 	pack_u64(&p, s->refresh_failures);
 	pack_u64(&p, s->rows);
+	pack_u64(&p, s->unreadable);
+	pack_u32(&p, s->set_aside);
+	pack_u8(&p, s->verified);
+	pack_u8(&p, s->unsaved);
 	pack_str(&p, s->path_id);
+	pack_str(&p, s->sub);
 	pack_str(&p, s->jti);
+	pack_str(&p, s->refusal);
 	return end(&p);
 }
 
@@ -302,8 +308,14 @@ proto_get_tokend_status(
 	s->refreshes = unpack_u64(&u);
 	s->refresh_failures = unpack_u64(&u);
 	s->rows = unpack_u64(&u);
+	s->unreadable = unpack_u64(&u);
+	s->set_aside = unpack_u32(&u);
+	s->verified = get_bool(&u);
+	s->unsaved = get_bool(&u);
 	unpack_str(&u, s->path_id, sizeof(s->path_id));
+	unpack_str(&u, s->sub, sizeof(s->sub));
 	unpack_str(&u, s->jti, sizeof(s->jti));
+	unpack_str(&u, s->refusal, sizeof(s->refusal));
 	return done(&u);
 }
 
@@ -357,6 +369,24 @@ proto_put_sandbox(uint8_t *space, const struct proto_sandbox *s)
 }
 
 int
+proto_put_figures(uint8_t *space, const struct proto_figures *f)
+{
+	struct pack p = begin(space);
+	size_t i;
+
+	pack_i64(&p, f->exp_s);
+	for (i = 0; i < PROTO_REFRESHES; i++)
+		pack_u64(&p, f->refreshes[i]);
+	pack_u64(&p, f->unusable);
+	pack_u64(&p, f->refused);
+	for (i = 0; i < PROTO_STORE_ERRORS; i++)
+		pack_u64(&p, f->errors[i]);
+	pack_u64(&p, f->rows);
+	pack_u8(&p, f->unsaved);
+	return end(&p);
+}
+
+int
 proto_get_sandbox(const struct ipc_frame *frame, struct proto_sandbox *s)
 {
 	struct unpack u = open_frame(frame);
@@ -364,5 +394,61 @@ proto_get_sandbox(const struct ipc_frame *frame, struct proto_sandbox *s)
 	s->process = get_enum(&u, SANDBOX_PROCESSES);
 	sandbox_unpack(&s->level, unpack_u32(&u));
 	s->violations = unpack_u32(&u);
+	return done(&u);
+}
+
+int
+proto_get_figures(const struct ipc_frame *frame, struct proto_figures *f)
+{
+	struct unpack u = open_frame(frame);
+	size_t i;
+
+	f->exp_s = unpack_i64(&u);
+	for (i = 0; i < PROTO_REFRESHES; i++)
+		f->refreshes[i] = unpack_u64(&u);
+	f->unusable = unpack_u64(&u);
+	f->refused = unpack_u64(&u);
+	for (i = 0; i < PROTO_STORE_ERRORS; i++)
+		f->errors[i] = unpack_u64(&u);
+	f->rows = unpack_u64(&u);
+	f->unsaved = get_bool(&u);
+	return done(&u);
+}
+
+int
+proto_put_report(uint8_t *space, const struct proto_report *r)
+{
+	struct pack p = begin(space);
+
+	pack_u8(&p, r->code);
+	pack_u8(&p, r->stored);
+	pack_u8(&p, r->current);
+	pack_u8(&p, r->previous);
+	pack_u64(&p, r->rows);
+	pack_u64(&p, r->resealed);
+	pack_u64(&p, r->unreadable);
+	pack_i64(&p, r->exp_s);
+	pack_str(&p, r->path_id);
+	pack_str(&p, r->jti);
+	pack_str(&p, r->text);
+	return end(&p);
+}
+
+int
+proto_get_report(const struct ipc_frame *frame, struct proto_report *r)
+{
+	struct unpack u = open_frame(frame);
+
+	r->code = unpack_u8(&u);
+	r->stored = get_bool(&u);
+	r->current = get_bool(&u);
+	r->previous = get_bool(&u);
+	r->rows = unpack_u64(&u);
+	r->resealed = unpack_u64(&u);
+	r->unreadable = unpack_u64(&u);
+	r->exp_s = unpack_i64(&u);
+	unpack_str(&u, r->path_id, sizeof(r->path_id));
+	unpack_str(&u, r->jti, sizeof(r->jti));
+	unpack_str(&u, r->text, sizeof(r->text));
 	return done(&u);
 }

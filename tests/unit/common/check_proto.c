@@ -55,8 +55,8 @@ static const struct route {
     {PROTO_STATUS, "STATUS", C, S, R, 0, 0, false},
     {PROTO_WORKER_STATUS, "WORKER_STATUS", W, S, R, 73, 73, false},
     {PROTO_WORKER_STATUS, "WORKER_STATUS", S, C, R, 73, 73, false},
-    {PROTO_TOKEND_STATUS, "TOKEND_STATUS", T, S, R, 58, 568, false},
-    {PROTO_TOKEND_STATUS, "TOKEND_STATUS", S, C, R, 58, 568, false},
+    {PROTO_TOKEND_STATUS, "TOKEND_STATUS", T, S, R, 80, 1356, false},
+    {PROTO_TOKEND_STATUS, "TOKEND_STATUS", S, C, R, 80, 1356, false},
     {PROTO_SUPERVISOR_STATUS, "SUPERVISOR_STATUS", S, C, R, 41, 1127, false},
     {PROTO_JOINED, "JOINED", W, S, R, 0, 0, false},
     {PROTO_TOKEN_GET, "TOKEN_GET", W, T, R, 0, 0, false},
@@ -64,11 +64,17 @@ static const struct route {
     {PROTO_TOKEN_REFUSED, "TOKEN_REFUSED", W, T, R, 6, 261, false},
     {PROTO_REFRESH_DUE, "REFRESH_DUE", T, W, R, 0, 0, false},
     {PROTO_TOKEN_PUT, "TOKEN_PUT", W, T, R, 5, 16388, false},
-    {PROTO_TOKEN_RESULT, "TOKEN_RESULT", T, W, R, 1, 1, false},
     {PROTO_SANDBOX, "SANDBOX", W, S, U | R, 9, 9, false},
     {PROTO_SANDBOX, "SANDBOX", T, S, U | R, 9, 9, false},
     {PROTO_SANDBOX, "SANDBOX", S, W, R, 9, 9, false},
     {PROTO_SANDBOX, "SANDBOX", S, C, R, 9, 9, false},
+    {PROTO_TOKEND_FIGURES, "TOKEND_FIGURES", T, W, R, 113, 113, false},
+    {PROTO_TOKEN_SET, "TOKEN_SET", C, S, R, 0, 0, true},
+    {PROTO_TOKEN_SET, "TOKEN_SET", S, T, R, 0, 0, true},
+    {PROTO_TOKEN_ROTATE, "TOKEN_ROTATE", C, S, R, 0, 0, false},
+    {PROTO_TOKEN_ROTATE, "TOKEN_ROTATE", S, T, R, 0, 0, false},
+    {PROTO_TOKEN_REPORT, "TOKEN_REPORT", T, S, R, 48, 1069, false},
+    {PROTO_TOKEN_REPORT, "TOKEN_REPORT", S, C, R, 48, 1069, false},
     {PROTO_RELOAD, "RELOAD", C, S, R, 0, 0, false},
     {PROTO_RECONNECT, "RECONNECT", C, S, R, 0, 0, false},
     {PROTO_RECONNECT, "RECONNECT", S, W, R, 0, 0, false},
@@ -273,6 +279,8 @@ static struct proto_worker_status worker, worker_back;
 static struct proto_tokend_status tokend, tokend_back;
 static struct proto_supervisor_status supervisor, supervisor_back;
 static struct proto_sandbox sandbox, sandbox_back;
+static struct proto_figures figures, figures_back;
+static struct proto_report report, report_back;
 static char text[PROTO_TEXT_MAX], text_back[PROTO_TEXT_MAX];
 
 static void
@@ -306,7 +314,26 @@ fill_all(void)
 	    .refresh_in_ms = -1,
 	    .refreshes = 2,
 	    .refresh_failures = UINT64_MAX,
-	    .rows = 3};
+	    .rows = 3,
+	    .unreadable = 4,
+	    .set_aside = UINT32_MAX,
+	    .verified = true,
+	    .unsaved = true};
+	fill(tokend.sub, sizeof(tokend.sub), 's');
+	fill(tokend.refusal, sizeof(tokend.refusal), 'r');
+	figures = (struct proto_figures){INT64_MAX, {1, 2, 3, 4, 5}, 6, 7,
+	    {8, 9, 10, 11, 12}, UINT64_MAX, true};
+	report = (struct proto_report){.code = 255,
+	    .stored = true,
+	    .current = true,
+	    .previous = true,
+	    .rows = 1,
+	    .resealed = 2,
+	    .unreadable = UINT64_MAX,
+	    .exp_s = -1};
+	fill(report.path_id, sizeof(report.path_id), 'p');
+	fill(report.jti, sizeof(report.jti), 'j');
+	fill(report.text, sizeof(report.text), 't');
 	fill(tokend.path_id, sizeof(tokend.path_id), 'p');
 	fill(tokend.jti, sizeof(tokend.jti), 'j');
 	supervisor = (struct proto_supervisor_status){.uptime_ms = INT64_MAX,
@@ -336,6 +363,8 @@ clear_all(void)
 	memset(&tokend, 0, sizeof(tokend));
 	memset(&supervisor, 0, sizeof(supervisor));
 	memset(&sandbox, 0, sizeof(sandbox));
+	memset(&figures, 0, sizeof(figures));
+	memset(&report, 0, sizeof(report));
 }
 
 #define CODEC(what)                                              \
@@ -352,6 +381,8 @@ CODEC(token)
 CODEC(refused)
 CODEC(put)
 CODEC(sandbox)
+CODEC(figures)
+CODEC(report)
 
 #define STATUS_CODEC(what)                                         \
 	static int encode_##what(void)                             \
@@ -429,8 +460,10 @@ static const struct codec {
     {encode_refused, decode_refused, 6, 261},
     {encode_put, decode_put, 5, 16388},
     {encode_worker, decode_worker, 73, 73},
-    {encode_tokend, decode_tokend, 58, 568},
+    {encode_tokend, decode_tokend, 80, 1356},
     {encode_supervisor, decode_supervisor, 41, 1127},
+    {encode_figures, decode_figures, 113, 113},
+    {encode_report, decode_report, 48, 1069},
 };
 
 /* A copy as long as the payload, so that a sanitizer sees reads beyond it. */
@@ -487,6 +520,32 @@ assert_all_back(void)
 	ck_assert_uint_eq(
 	    tokend.refresh_failures, tokend_back.refresh_failures);
 	ck_assert_uint_eq(tokend.rows, tokend_back.rows);
+	ck_assert_uint_eq(tokend.unreadable, tokend_back.unreadable);
+	ck_assert_uint_eq(tokend.set_aside, tokend_back.set_aside);
+	ck_assert_int_eq(tokend.verified, tokend_back.verified);
+	ck_assert_int_eq(tokend.unsaved, tokend_back.unsaved);
+	ck_assert_str_eq(tokend.sub, tokend_back.sub);
+	ck_assert_str_eq(tokend.refusal, tokend_back.refusal);
+	ck_assert_int_eq(figures.exp_s, figures_back.exp_s);
+	ck_assert_mem_eq(figures.refreshes, figures_back.refreshes,
+	    sizeof(figures.refreshes));
+	ck_assert_uint_eq(figures.unusable, figures_back.unusable);
+	ck_assert_uint_eq(figures.refused, figures_back.refused);
+	ck_assert_mem_eq(
+	    figures.errors, figures_back.errors, sizeof(figures.errors));
+	ck_assert_uint_eq(figures.rows, figures_back.rows);
+	ck_assert_int_eq(figures.unsaved, figures_back.unsaved);
+	ck_assert_int_eq(report.code, report_back.code);
+	ck_assert_int_eq(report.stored, report_back.stored);
+	ck_assert_int_eq(report.current, report_back.current);
+	ck_assert_int_eq(report.previous, report_back.previous);
+	ck_assert_uint_eq(report.rows, report_back.rows);
+	ck_assert_uint_eq(report.resealed, report_back.resealed);
+	ck_assert_uint_eq(report.unreadable, report_back.unreadable);
+	ck_assert_int_eq(report.exp_s, report_back.exp_s);
+	ck_assert_str_eq(report.path_id, report_back.path_id);
+	ck_assert_str_eq(report.jti, report_back.jti);
+	ck_assert_str_eq(report.text, report_back.text);
 	ck_assert_str_eq(tokend.path_id, tokend_back.path_id);
 	ck_assert_str_eq(tokend.jti, tokend_back.jti);
 	ck_assert_int_eq(supervisor.uptime_ms, supervisor_back.uptime_ms);
@@ -574,6 +633,11 @@ static const struct {
     {encode_tokend, decode_tokend, 0, 0, PROTO_TOKEN_STATES},
     {encode_tokend, decode_tokend, 1, 0, PROTO_SOURCES},
     {encode_tokend, decode_tokend, 0, 1, 0},
+    {encode_tokend, decode_tokend, 62, 0, 2},
+    {encode_tokend, decode_tokend, 63, 0, 2},
+    {encode_figures, decode_figures, 0, 1, 2},
+    {encode_report, decode_report, 1, 0, 2},
+    {encode_report, decode_report, 0, 1, 0},
     {encode_supervisor, decode_supervisor, 32, 0, 2},
     {encode_supervisor, decode_supervisor, 0, 1, 0},
 };
