@@ -8,6 +8,9 @@
 #include <string.h>
 
 #include <cjson/cJSON.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
 
 #include "jwt.h"
 #include "utf8.h"
@@ -213,11 +216,107 @@ jwt_parse(struct jwt *jwt, const char *token)
 	if (decode(token + part[0] + 1 + part[1] + 1, part[2], json) == -1)
 		return "its signature is not base64url";
 	len = decode(token + part[0] + 1, part[1], json);
-	if (len == -1)
-		return "its claims are not base64url";
-	json[len] = '\0';
-	error = parse_claims(jwt, json, (size_t)len);
+	error = "its claims are not base64url";
+	if (len != -1) {
+		json[len] = '\0';
+		error = parse_claims(jwt, json, (size_t)len);
+	}
 	if (error != NULL)
 		memset(jwt, 0, sizeof(*jwt));
+	explicit_bzero(json, sizeof(json));
 	return error;
+}
+
+/* --- the signature -------------------------------------------------------- */
+
+/* The digest that the header names, or NULL with *error: no junk, so that it
+ * can mean one thing only (RFC 8725 §3.1). */
+static const EVP_MD *
+take_algorithm(const cJSON *root, const char **error)
+{
+	static const struct {
+		const char *name;
+		const EVP_MD *(*digest)(void);
+	} algorithms[] = {
+	    {"HS256", EVP_sha256},
+	    {"HS384", EVP_sha384},
+	    {"HS512", EVP_sha512},
+	};
+	const char *alg = NULL, *text;
+	const cJSON *item;
+	bool many = false;
+	size_t i;
+
+	*error = "its header holds more than alg, typ and kid";
+	cJSON_ArrayForEach(item, root)
+	{
+		text = cJSON_GetStringValue(item);
+		(void)member(root, item->string, &many);
+		if (text == NULL || many)
+			return NULL;
+		if (strcmp(item->string, "alg") == 0)
+			alg = text;
+		else if (strcmp(item->string, "typ") == 0
+			? strcmp(text, "JWT") != 0
+			: strcmp(item->string, "kid") != 0)
+			return NULL;
+	}
+	*error = "it is not signed with HS256, HS384 or HS512";
+	for (i = 0; alg != NULL && i < UTIL_COUNT(algorithms); i++)
+		if (strcmp(alg, algorithms[i].name) == 0)
+			return algorithms[i].digest();
+	return NULL;
+}
+
+static const EVP_MD *
+parse_header(const char *token, size_t len, const char **error)
+{
+	char json[PROTO_TOKEN_MAX];
+	const EVP_MD *md = NULL;
+	const char *end;
+	cJSON *root;
+	long n = decode(token, len, json);
+
+	*error = "its header is not base64url";
+	if (n == -1)
+		return NULL;
+	json[n] = '\0';
+	*error = "its header is not JSON";
+	if (check_text(json, (size_t)n) != NULL)
+		return NULL;
+	root = cJSON_ParseWithLengthOpts(json, (size_t)n + 1, &end, 1);
+	if (cJSON_IsObject(root))
+		md = take_algorithm(root, error);
+	cJSON_Delete(root);
+	return md;
+}
+
+const char *
+jwt_verify(const struct jwt_key *key, const char *token)
+{
+	uint8_t want[EVP_MAX_MD_SIZE];
+	char got[PROTO_TOKEN_MAX];
+	unsigned want_len = 0;
+	const EVP_MD *md;
+	const char *error;
+	size_t part[3], signed_len;
+	bool good;
+	long len;
+
+	if (strlen(token) >= PROTO_TOKEN_MAX || !split(token, part))
+		return "it does not have three parts with a dot between them";
+	md = parse_header(token, part[0], &error);
+	if (md == NULL)
+		return error;
+	signed_len = part[0] + 1 + part[1];
+	len = decode(token + signed_len + 1, part[2], got);
+	if (HMAC(md, key->text, (int)key->len, (const uint8_t *)token,
+		signed_len, want, &want_len) == NULL)
+		return "OpenSSL cannot verify it";
+	good = len == (long)want_len && CRYPTO_memcmp(got, want, want_len) == 0;
+	explicit_bzero(want, sizeof(want));
+	explicit_bzero(got, sizeof(got));
+	return good ? NULL
+		    : "its signature is not by the key in "
+		      "PLUGBOARD_JWT_SECRET_FILE";
 }

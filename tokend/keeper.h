@@ -1,49 +1,77 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The keeper joins candidates (token.h), sealing (seal.h) and the store
- * (store.h): what is chosen is also kept. Knows no peer and no loop.
+ * (store.h): what is chosen is also kept. Knows no peer and no loop, and
+ * writes the audit log of what happens to credentials.
  */
 #ifndef TOKEND_KEEPER_H
 #define TOKEND_KEEPER_H
 
 #include "conf.h"
+#include "inputs.h"
 #include "seal.h"
 #include "store.h"
 #include "token.h"
 
+/* Rows that were expired when they were read: those of many old ones. */
+#define KEEPER_STALE_MAX 128
+
 struct keeper {
 	struct tokens tokens;
 	struct seal *seal;
+	struct seal *previous; /* until nothing needs it any more, or NULL */
+	struct jwt_key *jwt_key;
 	struct store *store;
-	bool unsaved; /* the current one is not in the store yet */
+	bool previous_given; /* it stands in the configuration */
+	bool adopted;	     /* the store may be written */
+	bool unsaved;	     /* the current one is not in the store yet */
+	int64_t stale[KEEPER_STALE_MAX];
+	unsigned stales;
+	/* Counted since the start, but for unreadable: as last seen. */
+	uint64_t errors[PROTO_STORE_ERRORS];
+	uint64_t refused, resealed, unreadable;
+	char refusal[PROTO_REPORT_TEXT_MAX]; /* the last one, or "" */
 };
 
-/*
- * Reads a SECRET_KEY_BASE from its descriptor (-1: there is none) and derives
- * the key. NULL with *code set (78, logged).
- */
-struct seal *keeper_read_secret(int fd, int *code);
+void keeper_init(struct keeper *);
 
-/* Reads and judges a given token into the candidates. 0, or 78 (logged); fd
- * -1 is fine: there is none. */
-int keeper_read_given(struct tokens *, int fd);
+/* Reads what was given: keys, then the token. 0, or a sysexits code (logged)
+ * with the keeper unchanged: all is judged before any of it is taken. */
+int keeper_take_inputs(struct keeper *, const struct inputs *);
 
 /*
- * Opens the store with this key and takes its tokens in; a store with rows of
- * which none can be read is left alone. 0, or a sysexits code (logged).
+ * Opens the store and takes its tokens in; a store with rows of which none can
+ * be read is left alone. What the previous key opens is sealed anew. 0, or a
+ * sysexits code (logged).
  */
 int keeper_open(struct keeper *, const struct conf *, bool was_root);
 void keeper_close(struct keeper *);
 
-/* 0 when this key opens something in the store, or the store is empty; else
- * 78 (logged). */
-int keeper_try_seal(struct keeper *, struct seal *);
-
 /* Stores the best candidate unless it is stored; removes expired rows that we
- * could read. */
+ * could read. Tries again what failed before. */
 void keeper_save(struct keeper *);
+
+/* Seals all rows with the present key, in one transaction. Faults are logged
+ * and counted. */
+enum store_fault keeper_reseal(struct keeper *);
+
+/* A token of the operator's (telephonectl token set): the report says what
+ * became of it. */
+void keeper_set(struct keeper *, int fd, struct proto_report *);
+/* telephonectl token rotate. */
+void keeper_rotate(struct keeper *, struct proto_report *);
+
+/* The server said no to the current token. False: it is not the current one
+ * (any more). */
+bool keeper_refuse(struct keeper *, const struct proto_refused *);
 
 /* The best candidate and its state. */
 struct token *keeper_best(const struct keeper *, enum proto_token_state *);
+/* The one to present: NULL with PROTO_TOKEN_NONE when there is none. */
+struct token *keeper_offer(const struct keeper *, enum proto_token_state *);
+
+/* Says what is odd about the candidates: one for another path_id than the
+ * best, one issued in the future. */
+void keeper_warn(const struct keeper *);
 
 #endif

@@ -2,47 +2,34 @@
 /*
  * tokend's life: born by the supervisor with an empty environment and its
  * channel on descriptor 3; all else is told by messages (dispatch.c). With
- * --check it judges secrets on descriptors for the supervisor, which never
- * reads one, and leaves: `tokend --check [secret] [token]`, where the words
- * say which descriptors follow from 3 on.
+ * --check it judges what was given and the store for others, who never read a
+ * secret, and leaves (diagnose.h).
  */
-#include <stdbool.h>
 #include <string.h>
 #include <sysexits.h>
 #include <time.h>
 
 #include <event2/event.h>
 
+#include "diagnose.h"
 #include "dispatch.h"
-#include "keeper.h"
 #include "log.h"
 #include "priv.h"
+#include "secret.h"
+#include "token.h"
 
 #define CHANNEL_FD 3
+/* All candidates, keys old and new, one message in and one out. */
+#define SECRETS_MAX (TOKEN_CANDIDATES_MAX + 10)
 
-static int
-check(char **words)
+/* Before the sandbox, which then needs no system call for it. */
+static void
+reserve_memory(void)
 {
-	struct tokens tokens;
-	struct seal *seal;
-	int fd = CHANNEL_FD, secret = -1, token = -1, code, result;
-
-	for (; *words != NULL; words++) {
-		if (strcmp(*words, "secret") == 0)
-			secret = fd++;
-		else if (strcmp(*words, "token") == 0)
-			token = fd++;
-		else
-			log_exit(EX_USAGE,
-			    "usage: tokend --check [secret] "
-			    "[token]");
-	}
-	tokens_init(&tokens);
-	result = keeper_read_given(&tokens, token);
-	tokens_clear(&tokens);
-	seal = keeper_read_secret(secret, &code);
-	seal_free(seal);
-	return seal == NULL ? code : result;
+	secret_reserve(SECRETS_MAX, sizeof(struct proto_token));
+	if (secret_memory() == SECRET_PLAIN)
+		log_warnx("keys and tokens cannot be locked into memory "
+			  "(RLIMIT_MEMLOCK): they may be swapped out");
 }
 
 int
@@ -54,8 +41,9 @@ main(int argc, char **argv)
 
 	log_init("tokend", LOG_LEVEL_INFO, LOG_FORMAT_TEXT);
 	priv_harden();
+	reserve_memory();
 	if (argc > 1 && strcmp(argv[1], "--check") == 0)
-		return check(argv + 2);
+		return diagnose_main(argv + 2);
 	if (argc > 1)
 		log_exit(EX_USAGE, "tokend is started by telephone");
 	tzset();

@@ -16,7 +16,9 @@
 /* An answer that takes longer is lost. The worker has deadlines of its own,
  * and may have to wait for its tunnel. */
 #define ANSWER_MS (60 * 1000)
-#define SAVE_AGAIN_MS (30 * 1000)
+/* A save that failed is tried again, more and more slowly. */
+#define SAVE_FIRST_MS 1000
+#define SAVE_MAX_MS (30 * 1000)
 /* Without a worker nobody can be asked; the next one plans anew. */
 #define NOBODY_MS (5 * 1000)
 
@@ -28,7 +30,8 @@ struct refresh {
 	uint32_t last_id;
 	uint32_t asked; /* the outstanding id, 0: none */
 	unsigned failed_in_a_row;
-	uint64_t count, failures;
+	int64_t save_ms; /* how long the last wait for a save was */
+	struct refresh_counts counts;
 };
 
 static uint32_t
@@ -60,18 +63,54 @@ plan_at(struct refresh *r, int64_t due_ms)
 	set_timer(r->timer, due_ms - util_wall_ms());
 }
 
+static void
+plan_save(struct refresh *r)
+{
+	if (!r->params.keeper->unsaved) {
+		r->save_ms = 0;
+		(void)evtimer_del(r->save);
+		return;
+	}
+	if (evtimer_pending(r->save, NULL))
+		return;
+	r->save_ms = r->save_ms == 0 ? SAVE_FIRST_MS : 2 * r->save_ms;
+	if (r->save_ms > SAVE_MAX_MS)
+		r->save_ms = SAVE_MAX_MS;
+	set_timer(r->save, r->save_ms);
+}
+
+/* When the next is due. One in reserve is what there will be when the current
+ * one is refused: its life counts as well. */
+static int64_t
+due_ms(const struct refresh *r, const struct token *best)
+{
+	const struct tokens *all = &r->params.keeper->tokens;
+	int64_t interval_ms = r->params.interval_ms, ms, reserve_ms;
+	unsigned i;
+
+	ms = token_due_ms(best, interval_ms, random32());
+	for (i = 0; i < all->count; i++) {
+		if (!all->candidate[i]->reserve || all->candidate[i]->refused)
+			continue;
+		reserve_ms =
+		    token_due_ms(all->candidate[i], interval_ms, random32());
+		if (best->claims.iat_s <= all->candidate[i]->claims.iat_s)
+			ms = reserve_ms; /* the server's last word */
+	}
+	return ms;
+}
+
 void
 refresh_plan(struct refresh *r)
 {
 	enum proto_token_state state;
 	struct token *best = keeper_best(r->params.keeper, &state);
 
+	plan_save(r);
 	if (r->asked != 0)
 		return; /* its end plans */
 	(void)evtimer_del(r->timer);
 	r->due_ms = 0;
-	if (r->params.keeper->unsaved)
-		set_timer(r->save, SAVE_AGAIN_MS);
 	/* A refused one is planned for, too: a worker asks only when it has
 	 * joined, and then the server has taken it after all. */
 	if (best == NULL || best->revoked)
@@ -82,8 +121,7 @@ refresh_plan(struct refresh *r)
 			token_retry_ms(best, r->failed_in_a_row, util_wall_ms(),
 			    random32()));
 	else
-		plan_at(
-		    r, token_due_ms(best, r->params.interval_ms, random32()));
+		plan_at(r, due_ms(r, best));
 }
 
 static void
@@ -114,13 +152,33 @@ log_failure(const struct refresh *r, enum proto_refresh outcome)
 	life_s = best->claims.exp_s - best->claims.iat_s;
 	if (left_s < life_s / 10)
 		log_errorx("token refresh failed %u times (%s): %" PRId64
-			   " s of its life are left; a new one in "
-			   "TELEPHONE_TOKEN and a reload would help",
+			   " s of its life are left; a new one (telephonectl "
+			   "token set) would help",
 		    r->failed_in_a_row, proto_refresh_name(outcome), left_s);
 	else
 		log_warnx("token refresh failed (%s), %" PRId64
 			  " s of its life are left",
 		    proto_refresh_name(outcome), left_s);
+}
+
+/* It is not presented again: not even when it is all there is. */
+static void
+set_aside(struct refresh *r, struct token *token)
+{
+	struct keeper *k = r->params.keeper;
+
+	log_errorx("plugboard has revoked the token %s: it is set aside and "
+		   "not presented again; give a new one (telephonectl token "
+		   "set)",
+	    token->claims.jti);
+	log_audit(
+	    LOG_LEVEL_ERROR, "refused", "jti %s is revoked", token->claims.jti);
+	(void)util_fmt(k->refusal, sizeof(k->refusal), "jti %s was revoked",
+	    token->claims.jti);
+	(void)tokens_refuse(&k->tokens, token->claims.jti, 0);
+	token->revoked = true;
+	k->refused++;
+	r->params.ops->on_change(r->params.arg);
 }
 
 static void
@@ -130,20 +188,20 @@ fail(struct refresh *r, enum proto_refresh outcome)
 	struct token *best = keeper_best(r->params.keeper, &state);
 
 	r->asked = 0;
-	r->failures++;
 	r->failed_in_a_row++;
 	log_failure(r, outcome);
-	if (outcome == PROTO_REFRESH_REVOKED && best != NULL) {
-		log_errorx("plugboard has revoked the token %s: it is set "
-			   "aside; give a new one in TELEPHONE_TOKEN and "
-			   "reload",
-		    best->claims.jti);
-		(void)tokens_refuse(
-		    &r->params.keeper->tokens, best->claims.jti);
-		best->revoked = true;
-		r->params.ops->on_change(r->params.arg);
-	}
+	if (outcome == PROTO_REFRESH_REVOKED && best != NULL)
+		set_aside(r, best);
 	refresh_plan(r);
+}
+
+/* … without an answer that could have been taken. */
+static void
+fail_unheard(struct refresh *r, enum proto_refresh outcome)
+{
+	r->counts.outcome[outcome]++;
+	fail(r, outcome);
+	r->params.ops->on_end(r->params.arg);
 }
 
 static void
@@ -154,7 +212,7 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	if (r->asked != 0)
-		fail(r, PROTO_REFRESH_TIMEOUT);
+		fail_unheard(r, PROTO_REFRESH_TIMEOUT);
 	else if (r->due_ms > util_wall_ms()) /* the clock was set */
 		plan_at(r, r->due_ms);
 	else
@@ -169,36 +227,41 @@ on_save(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	keeper_save(r->params.keeper);
-	if (r->params.keeper->unsaved)
-		set_timer(r->save, SAVE_AGAIN_MS);
+	plan_save(r);
+	if (!r->params.keeper->unsaved)
+		log_info("the current token is stored now");
+	r->params.ops->on_end(r->params.arg);
 }
 
 void
 refresh_lost(struct refresh *r)
 {
 	if (r->asked != 0)
-		fail(r, PROTO_REFRESH_LOST);
+		fail_unheard(r, PROTO_REFRESH_LOST);
 }
 
-/* NULL when the new token may take the old one's place. */
+/* NULL when the new token is one to keep. One that expires before the token
+ * that it is to replace does not replace it, but the server may have put that
+ * out of use: it stands in reserve for then. */
 static const char *
-judge(const struct refresh *r, const char *text)
+judge(const struct refresh *r, const char *text, bool *reserve)
 {
 	enum proto_token_state state;
 	struct token *best = keeper_best(r->params.keeper, &state);
 	struct jwt jwt;
 	const char *error = jwt_parse(&jwt, text);
 
-	if (error != NULL)
+	*reserve = false;
+	if (error != NULL || best == NULL)
 		return error;
-	if (best == NULL)
-		return NULL;
 	if (strcmp(jwt.path_id, best->claims.path_id) != 0)
 		return "it is for another path_id";
-	/* Not refused: the server has put the old one out of use. */
-	if (jwt.exp_s < best->claims.exp_s)
+	*reserve = jwt.exp_s < best->claims.exp_s &&
+	    state == PROTO_TOKEN_VALID && strcmp(text, best->text) != 0;
+	if (*reserve)
 		log_warnx("the refreshed token expires %" PRId64
-			  " s before the one it replaces",
+			  " s before the one it should replace: it is kept "
+			  "in reserve for when that is refused",
 		    best->claims.exp_s - jwt.exp_s);
 	return NULL;
 }
@@ -207,20 +270,30 @@ static bool
 take(struct refresh *r, const char *text)
 {
 	struct keeper *k = r->params.keeper;
-	const char *error = judge(r, text);
-	struct token *token;
+	bool reserve;
+	const char *error = judge(r, text, &reserve);
+	struct token *token = NULL;
 
-	if (error != NULL) {
+	if (error == NULL)
+		token = tokens_add(
+		    &k->tokens, text, PROTO_SOURCE_REFRESH, -1, &error);
+	if (token == NULL) {
 		log_errorx("plugboard's new token is not usable: %s", error);
+		log_audit(LOG_LEVEL_WARN, "refused",
+		    "what a refresh brought: %s", error);
 		return false;
 	}
-	token = tokens_add(&k->tokens, text, PROTO_SOURCE_REFRESH, -1, &error);
-	if (token == NULL)
-		return false;
 	token->refused = token->revoked = false;
+	token->reserve = reserve;
 	keeper_save(k);
 	log_info("token refreshed: jti %s expires in %" PRId64 " s",
 	    token->claims.jti, token->claims.exp_s - util_wall_ms() / 1000);
+	log_audit(LOG_LEVEL_INFO, "refreshed",
+	    "jti %s, path_id %s, issued %" PRId64 ", expires %" PRId64 "%s%s",
+	    token->claims.jti, token->claims.path_id, token->claims.iat_s,
+	    token->claims.exp_s, reserve ? ", in reserve" : "",
+	    token->row == -1 ? ", not stored" : "");
+	keeper_warn(k);
 	return true;
 }
 
@@ -231,12 +304,16 @@ refresh_put(struct refresh *r, uint32_t id, const struct proto_put *put)
 
 	if (put->outcome == PROTO_REFRESH_OK && take(r, put->token)) {
 		r->asked = 0;
-		r->count++;
+		r->counts.outcome[PROTO_REFRESH_OK]++;
 		r->failed_in_a_row = 0;
 		refresh_plan(r);
 		r->params.ops->on_change(r->params.arg);
 		return true;
 	}
+	if (put->outcome == PROTO_REFRESH_OK)
+		r->counts.unusable++;
+	else if (waited)
+		r->counts.outcome[put->outcome]++;
 	if (waited)
 		fail(r,
 		    put->outcome == PROTO_REFRESH_OK ? PROTO_REFRESH_REFUSED
@@ -260,16 +337,22 @@ refresh_in_ms(const struct refresh *r)
 	return ms > 0 ? ms : 0;
 }
 
-uint64_t
-refresh_count(const struct refresh *r)
+const struct refresh_counts *
+refresh_counts(const struct refresh *r)
 {
-	return r->count;
+	return &r->counts;
 }
 
 uint64_t
 refresh_failures(const struct refresh *r)
 {
-	return r->failures;
+	uint64_t n = r->counts.unusable;
+	size_t i;
+
+	for (i = 0; i < PROTO_REFRESHES; i++)
+		if (i != PROTO_REFRESH_OK)
+			n += r->counts.outcome[i];
+	return n;
 }
 
 struct refresh *

@@ -16,8 +16,10 @@ struct refresh;
 struct refresh_ops {
 	/* Ask a worker: false when there is none. */
 	bool (*on_ask)(uint32_t id, void *arg);
-	/* The current token is another one. */
+	/* The current token is another one, or there is none any more. */
 	void (*on_change)(void *arg);
+	/* A refresh has ended, or a save: figures are other ones. */
+	void (*on_end)(void *arg);
 };
 
 struct refresh_params {
@@ -46,7 +48,14 @@ bool refresh_put(struct refresh *, uint32_t id, const struct proto_put *);
 
 /* Milliseconds to the next one, -1: none is planned. */
 int64_t refresh_in_ms(const struct refresh *);
-uint64_t refresh_count(const struct refresh *);
+
+/* How they ended, since the start. */
+struct refresh_counts {
+	uint64_t outcome[PROTO_REFRESHES];
+	uint64_t unusable; /* OK, but what came could not be taken */
+};
+const struct refresh_counts *refresh_counts(const struct refresh *);
+/* All but OK. */
 uint64_t refresh_failures(const struct refresh *);
 
 #endif

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The store: one SQLite file with the Go Telephone's schema, which stays
- * readable and writable by it. Knows sealed texts, not tokens. Every fault is
- * logged here, once, with its remedy; the caller learns the exit code.
+ * readable and writable by it. Knows sealed texts, not tokens. Every fault has
+ * a name of its own (enum store_fault) and is logged here, once, with its
+ * remedy.
  *
  * Opening changes nothing in a file that is already there: store_adopt does,
- * once the caller has seen that it can read it.
+ * once the caller has seen that it can read it. What cannot be read is never
+ * taken for an empty store, and never written to.
  */
 #ifndef TOKEND_STORE_H
 #define TOKEND_STORE_H
@@ -14,32 +16,69 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "proto.h"
+
+struct sqlite3;
 struct store;
+
+enum store_fault {
+	STORE_OK,
+	STORE_IN_USE,	    /* another tokend holds it */
+	STORE_PERMISSION,   /* this user may not, or others may */
+	STORE_NO_DIRECTORY, /* its directory does not exist */
+	STORE_ABSENT,	    /* read only: there is no such file */
+	STORE_NOT_A_FILE,   /* a link, a directory, a device */
+	STORE_FOREIGN,	    /* a database, but not a store */
+	STORE_NEWER,	    /* of a later version */
+	STORE_DAMAGED,	    /* SQLite cannot read it */
+	STORE_READONLY,	    /* the file system takes no write */
+	STORE_LOCKED,	    /* another program, longer than DB_TIMEOUT */
+	STORE_FULL,	    /* no space left, or the quota is used up */
+	STORE_IO,	    /* anything else */
+	STORE_FAULTS
+};
+const char *store_fault_name(enum store_fault);
+/* The sysexits code that a start fails with. */
+int store_fault_code(enum store_fault);
+/* It may pass by itself: try again. */
+bool store_fault_is_transient(enum store_fault);
+/* The row of the metric it counts for. */
+enum proto_store_error store_fault_metric(enum store_fault);
 
 struct store_params {
 	const char *path;
 	int64_t timeout_ms; /* for a locked file */
-	bool was_root;	    /* started by root: the remedies name commands */
+	bool was_root;	    /* started by root: the remedies name commands, and
+			       an owner or a mode that is wrong is a fault */
+	bool read_only;	    /* look, but neither create nor lock nor adopt */
 };
 
-/* 0 and *out, or a sysexits code: 73 (cannot create), 77 (no permission), 69
- * (in use), 78 (not a store, damaged, too new). */
-int store_open(struct store **out, const struct store_params *);
+/* *out is set with STORE_OK only. */
+enum store_fault store_open(struct store **out, const struct store_params *);
 void store_close(struct store *); /* NULL is fine */
 
-/* Calls back for each row, newest first (updated_at, then id), until it
- * returns false. 0, or -1: the file cannot be read. */
-int store_each(struct store *,
+/* Calls back for each row, newest first, until it returns false. */
+enum store_fault store_each(struct store *,
     bool (*cb)(int64_t id, const char *sealed, void *arg), void *arg);
 
-/* Makes the file ours: mode 0600, WAL, indexes, user_version. 0 or -1. */
-int store_adopt(struct store *);
+/* Makes the file ours: mode 0600, WAL, synchronous=FULL, the schema brought
+ * to this version. May be called again when it failed. */
+enum store_fault store_adopt(struct store *);
 
-/* Adds a row, durably (synchronous=FULL). Its id, or -1. */
-int64_t store_save(struct store *, const char *sealed, int64_t exp_s);
+/* Adds a row, durably: once this returns STORE_OK it survives a crash of this
+ * process and of the machine. */
+enum store_fault
+store_save(struct store *, const char *sealed, int64_t exp_s, int64_t *id);
 
-/* 0 or -1. */
-int store_delete(struct store *, int64_t id);
+/*
+ * Gives each row to cb, which may write another sealed text to out (size
+ * bytes) and return true: all rows change in one transaction, or none does.
+ */
+enum store_fault store_rewrite(struct store *,
+    bool (*cb)(const char *sealed, char *out, size_t size, void *arg),
+    size_t size, void *arg);
+
+enum store_fault store_delete(struct store *, int64_t id);
 
 /* Rows, or -1. */
 int64_t store_count(struct store *);

@@ -52,19 +52,34 @@ is_expired(const struct token *token, int64_t now_s)
 	return token->claims.exp_s <= now_s;
 }
 
-/* How good a candidate is; the higher wins, before iat and source do. */
-static int
+/* The higher wins, before iat and source do. */
+enum rank {
+	RANK_DEAD,
+	RANK_REFUSED,
+	RANK_EXPIRED,
+	RANK_RESERVE,
+	RANK_VALID,
+	RANKS
+};
+
+static enum rank
 rank(const struct token *token, int64_t now_s)
 {
+	bool expired = is_expired(token, now_s);
+
+	if (token->revoked || (token->refused && expired))
+		return RANK_DEAD;
 	if (token->refused)
-		return 0;
-	return is_expired(token, now_s) ? 1 : 2;
+		return RANK_REFUSED;
+	if (expired)
+		return RANK_EXPIRED;
+	return token->reserve ? RANK_RESERVE : RANK_VALID;
 }
 
 static bool
 is_better(const struct token *a, const struct token *b, int64_t now_s)
 {
-	int ra = rank(a, now_s), rb = rank(b, now_s);
+	enum rank ra = rank(a, now_s), rb = rank(b, now_s);
 
 	if (ra != rb)
 		return ra > rb;
@@ -77,8 +92,13 @@ struct token *
 tokens_best(
     const struct tokens *t, int64_t now_s, enum proto_token_state *state)
 {
-	static const enum proto_token_state states[] = {
-	    PROTO_TOKEN_REFUSED_ALL, PROTO_TOKEN_EXPIRED, PROTO_TOKEN_VALID};
+	static const enum proto_token_state states[RANKS] = {
+	    [RANK_DEAD] = PROTO_TOKEN_REFUSED_ALL,
+	    [RANK_REFUSED] = PROTO_TOKEN_REFUSED_ALL,
+	    [RANK_EXPIRED] = PROTO_TOKEN_EXPIRED,
+	    [RANK_RESERVE] = PROTO_TOKEN_VALID,
+	    [RANK_VALID] = PROTO_TOKEN_VALID,
+	};
 	struct token *best = NULL;
 	unsigned i;
 
@@ -87,6 +107,18 @@ tokens_best(
 			best = t->candidate[i];
 	*state = best == NULL ? PROTO_TOKEN_NONE : states[rank(best, now_s)];
 	return best;
+}
+
+struct token *
+tokens_offer(
+    const struct tokens *t, int64_t now_s, enum proto_token_state *state)
+{
+	struct token *best = tokens_best(t, now_s, state);
+
+	if (best != NULL && rank(best, now_s) != RANK_DEAD)
+		return best;
+	*state = PROTO_TOKEN_NONE;
+	return NULL;
 }
 
 static void
@@ -123,6 +155,8 @@ tokens_add(struct tokens *t, const char *text, enum proto_source source,
 	struct jwt claims;
 
 	*error = jwt_parse(&claims, text);
+	if (*error == NULL && t->key != NULL)
+		*error = jwt_verify(t->key, text);
 	if (*error != NULL)
 		return NULL;
 	if (token == NULL) {
@@ -138,22 +172,37 @@ tokens_add(struct tokens *t, const char *text, enum proto_source source,
 		t->candidate[t->count++] = token;
 	}
 	token->source = source;
+	token->verified = t->key != NULL;
 	if (row != -1)
 		token->row = row;
 	return token;
 }
 
 bool
-tokens_refuse(struct tokens *t, const char *jti)
+tokens_refuse(struct tokens *t, const char *jti, uint16_t status)
 {
+	struct token *token;
 	bool found = false;
 	unsigned i;
 
-	for (i = 0; i < t->count; i++)
-		if (strcmp(t->candidate[i]->claims.jti, jti) == 0 &&
-		    !t->candidate[i]->refused)
-			found = t->candidate[i]->refused = true;
+	for (i = 0; i < t->count; i++) {
+		token = t->candidate[i];
+		if (token->refused || strcmp(token->claims.jti, jti) != 0)
+			continue;
+		found = token->refused = true;
+		token->status = status;
+	}
 	return found;
+}
+
+unsigned
+tokens_refused(const struct tokens *t)
+{
+	unsigned i, n = 0;
+
+	for (i = 0; i < t->count; i++)
+		n += t->candidate[i]->refused;
+	return n;
 }
 
 void
@@ -163,6 +212,14 @@ tokens_forgive(struct tokens *t)
 
 	for (i = 0; i < t->count; i++)
 		t->candidate[i]->refused = t->candidate[i]->revoked = false;
+}
+
+int64_t
+token_skew_s(const struct token *token, int64_t now_s)
+{
+	int64_t ahead_s = token->claims.iat_s - now_s;
+
+	return ahead_s > TOKEN_SKEW_S ? ahead_s : 0;
 }
 
 /* ms, spread by ±percent. */

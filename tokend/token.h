@@ -5,8 +5,10 @@
  * no peer and no loop; time is an argument.
  *
  * The choice: of those that the server did not refuse, the unexpired one with
- * the latest iat (the given one when equal); else an expired one, since the
- * server's clock decides; else, of the refused, the latest.
+ * the latest iat (the given one when equal); else an expired one, once, since
+ * the server's clock decides; else, of the refused that are not dead, the
+ * latest. Dead is what the server has revoked, and what it refused after its
+ * life: neither is presented again.
  */
 #ifndef TOKEND_TOKEN_H
 #define TOKEND_TOKEN_H
@@ -26,13 +28,18 @@ struct token {
 	enum proto_source source;
 	int64_t row;	  /* in the store, -1: not stored */
 	int64_t since_ms; /* wall clock: when it came here */
-	bool refused;	  /* 403, or its join: the server may yet take it */
-	bool revoked;	  /* refused for good */
+	uint16_t status;  /* of the refusal: 403, or 0 for its join */
+	bool refused;	  /* set aside: the server may yet take it */
+	bool revoked;	  /* set aside for good */
+	bool reserve;	  /* refreshed, but it would expire before the one that
+			     it replaces: for when that is refused */
+	bool verified;	  /* its signature was checked */
 };
 
 struct tokens {
 	struct token *candidate[TOKEN_CANDIDATES_MAX];
 	unsigned count;
+	const struct jwt_key *key; /* borrowed; NULL: nothing is verified */
 };
 
 void tokens_init(struct tokens *);
@@ -53,10 +60,22 @@ void tokens_remove(struct tokens *, struct token *);
 struct token *
 tokens_best(const struct tokens *, int64_t now_s, enum proto_token_state *);
 
+/* The one to present: the best, or NULL with PROTO_TOKEN_NONE when it is dead
+ * or there is none. */
+struct token *
+tokens_offer(const struct tokens *, int64_t now_s, enum proto_token_state *);
+
 /* The server said no. True when there was an unrefused one with that jti. */
-bool tokens_refuse(struct tokens *, const char *jti);
+bool tokens_refuse(struct tokens *, const char *jti, uint16_t status);
+/* How many are set aside. */
+unsigned tokens_refused(const struct tokens *);
 /* All refusals are forgotten. */
 void tokens_forgive(struct tokens *);
+
+/* How far ahead of this clock it was issued, 0: it was not, or by no more
+ * than clocks differ. */
+#define TOKEN_SKEW_S 5
+int64_t token_skew_s(const struct token *, int64_t now_s);
 
 /*
  * When this token should be refreshed (wall clock, ms): at half of its life,

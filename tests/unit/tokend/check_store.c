@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sysexits.h>
 #include <unistd.h>
 
 #include <sqlite3.h>
@@ -43,13 +42,22 @@ teardown(void)
 	ck_assert_int_eq(system(command), 0);
 }
 
-static int
+static enum store_fault
 open_store(struct store **st)
 {
 	struct store_params params = {.path = path, .timeout_ms = 100};
 
 	*st = NULL;
 	return store_open(st, &params);
+}
+
+static int64_t
+save(struct store *st, const char *sealed, int64_t exp_s)
+{
+	int64_t id = -1;
+
+	ck_assert_int_eq(store_save(st, sealed, exp_s, &id), STORE_OK);
+	return id;
 }
 
 static void
@@ -106,14 +114,14 @@ START_TEST(a_fresh_store_has_the_schema)
 	struct stat sb;
 	char list[256] = "";
 
-	ck_assert_int_eq(open_store(&st), EX_OK);
+	ck_assert_int_eq(open_store(&st), STORE_OK);
 	ck_assert_int_eq(store_count(st), 0);
-	ck_assert_int_eq(store_adopt(st), 0);
-	ck_assert_int_eq(store_save(st, "one", 2000000000), 1);
-	ck_assert_int_eq(store_save(st, "two", 2000000001), 2);
-	ck_assert_int_eq(store_each(st, collect, list), 0);
+	ck_assert_int_eq(store_adopt(st), STORE_OK);
+	ck_assert_int_eq(save(st, "one", 2000000000), 1);
+	ck_assert_int_eq(save(st, "two", 2000000001), 2);
+	ck_assert_int_eq(store_each(st, collect, list), STORE_OK);
 	ck_assert_str_eq(list, "2=two 1=one ");
-	ck_assert_int_eq(store_delete(st, 1), 0);
+	ck_assert_int_eq(store_delete(st, 1), STORE_OK);
 	ck_assert_int_eq(store_count(st), 1);
 	store_close(st);
 	ck_assert_int_eq(stat(path, &sb), 0);
@@ -147,13 +155,13 @@ START_TEST(the_older_store_is_adopted)
 		"'2026-11-23 00:19:33.7 +0000 UTC');");
 	ck_assert_int_eq(chmod(path, 0644), 0);
 	len = slurp(before, sizeof(before));
-	ck_assert_int_eq(open_store(&st), EX_OK);
-	ck_assert_int_eq(store_each(st, collect, list), 0);
+	ck_assert_int_eq(open_store(&st), STORE_OK);
+	ck_assert_int_eq(store_each(st, collect, list), STORE_OK);
 	ck_assert_str_eq(list, "2=b 1=a ");
 	/* Nothing is changed before it is known to be ours. */
 	ck_assert_uint_eq(slurp(after, sizeof(after)), len);
 	ck_assert_mem_eq(before, after, len);
-	ck_assert_int_eq(store_adopt(st), 0);
+	ck_assert_int_eq(store_adopt(st), STORE_OK);
 	ck_assert_int_eq(store_count(st), 2);
 	store_close(st);
 	ck_assert_int_eq(stat(path, &sb), 0);
@@ -165,10 +173,12 @@ END_TEST
 
 static const struct {
 	const char *sql;
+	enum store_fault fault;
 } foreign[] = {
-    {"CREATE TABLE other (x)"},
-    {"CREATE TABLE tokens (x)"},
-    {SCHEMA "PRAGMA user_version = 2"},
+    {"CREATE TABLE other (x)", STORE_FOREIGN},
+    {"CREATE TABLE tokens (x)", STORE_FOREIGN},
+    {SCHEMA "PRAGMA user_version = 2", STORE_NEWER},
+    {SCHEMA "PRAGMA user_version = -1", STORE_NEWER},
 };
 
 START_TEST(what_is_not_ours_is_left_alone)
@@ -179,7 +189,7 @@ START_TEST(what_is_not_ours_is_left_alone)
 
 	run_sql(foreign[_i].sql);
 	len = slurp(before, sizeof(before));
-	ck_assert_int_eq(open_store(&st), EX_CONFIG);
+	ck_assert_int_eq(open_store(&st), foreign[_i].fault);
 	ck_assert_uint_eq(slurp(after, sizeof(after)), len);
 	ck_assert_mem_eq(before, after, len);
 }
@@ -193,7 +203,7 @@ START_TEST(garbage_is_left_alone)
 
 	ck_assert_int_eq(write(fd, "this is no database, certainly\n", 31), 31);
 	(void)close(fd);
-	ck_assert_int_eq(open_store(&st), EX_CONFIG);
+	ck_assert_int_eq(open_store(&st), STORE_DAMAGED);
 	ck_assert_uint_eq(slurp(after, sizeof(after)), 31);
 }
 END_TEST
@@ -205,13 +215,13 @@ START_TEST(links_and_missing_directories_are_refused)
 
 	(void)snprintf(target, sizeof(target), "%s/elsewhere", directory);
 	ck_assert_int_eq(symlink(target, path), 0);
-	ck_assert_int_eq(open_store(&st), EX_CONFIG);
+	ck_assert_int_eq(open_store(&st), STORE_NOT_A_FILE);
 	ck_assert_int_eq(access(target, F_OK), -1);
 	ck_assert_int_eq(unlink(path), 0);
 	ck_assert_int_eq(mkdir(path, 0700), 0);
-	ck_assert_int_ne(open_store(&st), EX_OK);
+	ck_assert_int_eq(open_store(&st), STORE_NOT_A_FILE);
 	(void)snprintf(path, sizeof(path), "%s/no/t.db", directory);
-	ck_assert_int_eq(open_store(&st), EX_CANTCREAT);
+	ck_assert_int_eq(open_store(&st), STORE_NO_DIRECTORY);
 }
 END_TEST
 
@@ -219,12 +229,12 @@ START_TEST(a_store_has_one_owner)
 {
 	struct store *st, *other;
 
-	ck_assert_int_eq(open_store(&st), EX_OK);
-	ck_assert_int_eq(store_adopt(st), 0);
-	ck_assert_int_eq(open_store(&other), EX_UNAVAILABLE);
-	ck_assert_int_eq(store_save(st, "x", 1), 1); /* not disturbed */
+	ck_assert_int_eq(open_store(&st), STORE_OK);
+	ck_assert_int_eq(store_adopt(st), STORE_OK);
+	ck_assert_int_eq(open_store(&other), STORE_IN_USE);
+	ck_assert_int_eq(save(st, "x", 1), 1); /* not disturbed */
 	store_close(st);
-	ck_assert_int_eq(open_store(&other), EX_OK);
+	ck_assert_int_eq(open_store(&other), STORE_OK);
 	store_close(other);
 }
 END_TEST
@@ -261,7 +271,7 @@ main(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, a_fresh_store_has_the_schema);
 	tcase_add_test(tc, the_older_store_is_adopted);
-	tcase_add_loop_test(tc, what_is_not_ours_is_left_alone, 0, 3);
+	tcase_add_loop_test(tc, what_is_not_ours_is_left_alone, 0, 4);
 	tcase_add_test(tc, garbage_is_left_alone);
 	tcase_add_test(tc, links_and_missing_directories_are_refused);
 	tcase_add_test(tc, a_store_has_one_owner);

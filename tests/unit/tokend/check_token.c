@@ -68,12 +68,12 @@ START_TEST(refused_ones_come_last)
 	tokens_init(&tokens);
 	add("a", 100, 1000, PROTO_SOURCE_STORE);
 	add("b", 200, 1000, PROTO_SOURCE_GIVEN);
-	ck_assert(!tokens_refuse(&tokens, "c"));
-	ck_assert(tokens_refuse(&tokens, "b"));
-	ck_assert(!tokens_refuse(&tokens, "b"));
+	ck_assert(!tokens_refuse(&tokens, "c", 403));
+	ck_assert(tokens_refuse(&tokens, "b", 403));
+	ck_assert(!tokens_refuse(&tokens, "b", 403));
 	ck_assert_str_eq(best(250, PROTO_TOKEN_VALID), "a");
 	ck_assert_str_eq(best(2000, PROTO_TOKEN_EXPIRED), "a");
-	ck_assert(tokens_refuse(&tokens, "a"));
+	ck_assert(tokens_refuse(&tokens, "a", 403));
 	ck_assert_str_eq(best(250, PROTO_TOKEN_REFUSED_ALL), "b");
 	tokens_forgive(&tokens);
 	ck_assert_str_eq(best(250, PROTO_TOKEN_VALID), "b");
