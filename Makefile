@@ -141,7 +141,8 @@ ifeq ($(VARIANT),asan)
 SANITIZE := $(call obj,tests/sanitize.c)
 endif
 $(O)/telephone: $(call obj,supervisor/main.c) $(SANITIZE) $(O)/supervisor.a $(O)/common.a
-$(O)/telephonectl: $(call obj,$(ctl_SRC)) $(SANITIZE) $(O)/common.a
+# telephonectl reads the same configuration for `token check`.
+$(O)/telephonectl: $(call obj,$(ctl_SRC) supervisor/config.c) $(SANITIZE) $(O)/common.a
 $(O)/worker: $(call obj,worker/main.c) $(SANITIZE) $(O)/worker.a $(O)/common.a
 $(O)/tokend: $(call obj,tokend/main.c) $(SANITIZE) $(O)/tokend.a $(O)/common.a
 $(O)/switchboard: $(call obj,$(sort $(wildcard tests/switchboard/*.c)))

@@ -286,22 +286,22 @@ child_status_text(int status, char *space, size_t size)
 }
 
 int
-child_check_secrets(int secret, int token)
+child_check_secrets(const struct config_secrets *s)
 {
 	static char title[] = "tokend", option[] = "--check";
-	static char secret_word[] = "secret", token_word[] = "token";
-	char *argv[5] = {title, option};
+	static char words[][9] = {"secret", "previous", "jwt_key", "token"};
+	const int all[] = {s->secret, s->previous, s->jwt_key, s->token};
+	char *argv[3 + UTIL_COUNT(all)] = {title, option};
 	struct program program = {"tokend", argv, NULL, 0};
-	int fds[2], n = 2, status;
+	int fds[UTIL_COUNT(all)], status;
+	size_t i;
 	pid_t pid;
 
-	if (secret != -1) {
-		fds[program.fd_count++] = secret;
-		argv[n++] = secret_word;
-	}
-	if (token != -1) {
-		fds[program.fd_count++] = token;
-		argv[n++] = token_word;
+	for (i = 0; i < UTIL_COUNT(all); i++) {
+		if (all[i] == -1)
+			continue;
+		argv[2 + program.fd_count] = words[i];
+		fds[program.fd_count++] = all[i];
 	}
 	program.fds = fds;
 	pid = spawn(&program);

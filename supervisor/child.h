@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "config.h"
 #include "peer.h"
 
 struct child;
@@ -59,8 +60,8 @@ void child_kill(struct child *, const char *why);
 /* "exit code 70", "signal 9 (Killed)", in space. */
 const char *child_status_text(int status, char *space, size_t size);
 
-/* Runs `tokend --check` on these descriptors (-1: none) and waits. Its exit
- * code, or 70. */
-int child_check_secrets(int secret, int token);
+/* Runs `tokend --check` on these descriptors and waits. Its exit code, or
+ * 70. */
+int child_check_secrets(const struct config_secrets *);
 
 #endif

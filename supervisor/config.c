@@ -2,6 +2,7 @@
 /* The sources of config.h. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -52,6 +53,7 @@ check_mode(struct conf *conf, int fd, const char *file)
 	struct stat sb;
 
 	if ((conf->value[CONF_SECRET_KEY_BASE].fd != -1 ||
+		conf->value[CONF_SECRET_KEY_BASE_PREVIOUS].fd != -1 ||
 		conf->value[CONF_TELEPHONE_TOKEN].fd != -1) &&
 	    fstat(fd, &sb) == 0 && (sb.st_mode & 077) != 0)
 		(void)buf_printf(&conf->warnings,
@@ -267,15 +269,39 @@ open_credential(const char *name, const char *key, bool *found)
 	return *found ? open_secret(path, key, false) : -1;
 }
 
+/* Where each is looked for, in this order: a credential, a file, a value. */
+static const struct {
+	size_t offset; /* in struct config_secrets */
+	const char *key, *credential;
+	enum conf_id file;
+	int value; /* enum conf_id, -1: it may not be given as a value */
+} secrets[] = {
+    {offsetof(struct config_secrets, secret), "SECRET_KEY_BASE",
+	"secret_key_base", CONF_SECRET_KEY_BASE_FILE, CONF_SECRET_KEY_BASE},
+    {offsetof(struct config_secrets, previous), "SECRET_KEY_BASE_PREVIOUS",
+	"secret_key_base_previous", CONF_SECRET_KEY_BASE_PREVIOUS_FILE,
+	CONF_SECRET_KEY_BASE_PREVIOUS},
+    {offsetof(struct config_secrets, jwt_key), "PLUGBOARD_JWT_SECRET_FILE",
+	"plugboard_jwt_secret", CONF_PLUGBOARD_JWT_SECRET_FILE, -1},
+    {offsetof(struct config_secrets, token), "TELEPHONE_TOKEN",
+	"telephone_token", CONF_TELEPHONE_TOKEN_FILE, CONF_TELEPHONE_TOKEN},
+};
+
+static int *
+slot(struct config_secrets *s, size_t i)
+{
+	return (int *)(void *)((char *)s + secrets[i].offset);
+}
+
 /* 0 with -1 in *fd: there is none. */
 static int
-find_secret(const struct conf *conf, enum conf_id value, enum conf_id file,
-    const char *credential, int *fd)
+find_secret(const struct conf *conf, size_t i, int *fd)
 {
-	const char *key = conf_keys[value].name;
+	enum conf_id file = secrets[i].file;
+	int value = secrets[i].value;
 	bool found;
 
-	*fd = open_credential(credential, key, &found);
+	*fd = open_credential(secrets[i].credential, secrets[i].key, &found);
 	if (found)
 		return *fd == -1 ? -1 : 0;
 	if (conf_is_set(conf, file)) {
@@ -283,28 +309,32 @@ find_secret(const struct conf *conf, enum conf_id value, enum conf_id file,
 		    conf_text(conf, file), conf_keys[file].name, true);
 		return *fd == -1 ? -1 : 0;
 	}
-	if (conf->value[value].fd == -1)
+	if (value == -1 || conf->value[value].fd == -1)
 		return 0;
 	*fd = fcntl(conf->value[value].fd, F_DUPFD_CLOEXEC, 0);
 	return *fd == -1 ? -1 : 0;
+}
+
+void
+config_close_secrets(struct config_secrets *s)
+{
+	size_t i;
+
+	for (i = 0; i < UTIL_COUNT(secrets); i++)
+		util_close(slot(s, i));
 }
 
 int
 config_secrets(const struct conf *conf, struct config_secrets *s)
 {
 	int result = 0;
+	size_t i;
 
-	s->secret = s->token = -1;
-	if (find_secret(conf, CONF_SECRET_KEY_BASE, CONF_SECRET_KEY_BASE_FILE,
-		"secret_key_base", &s->secret) == -1)
-		result = -1;
-	if (find_secret(conf, CONF_TELEPHONE_TOKEN, CONF_TELEPHONE_TOKEN_FILE,
-		"telephone_token", &s->token) == -1)
-		result = -1;
-	if (result == -1) {
-		util_close(&s->secret);
-		util_close(&s->token);
-	}
+	for (i = 0; i < UTIL_COUNT(secrets); i++)
+		if (find_secret(conf, i, slot(s, i)) == -1)
+			result = -1;
+	if (result == -1)
+		config_close_secrets(s);
 	return result;
 }
 

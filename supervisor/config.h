@@ -29,12 +29,21 @@ int config_load(struct config *, struct conf *);
 /* Logs both lists, a line each. */
 void config_report(const struct conf *);
 
-/* The descriptors of secret and token (-1: there is none), opened or
- * duplicated, for tokend; to be closed by the caller. 0, or -1 (logged). */
+/* Descriptors for tokend, -1: there is none. */
 struct config_secrets {
-	int secret, token;
+	int secret;   /* SECRET_KEY_BASE */
+	int previous; /* SECRET_KEY_BASE_PREVIOUS */
+	int jwt_key;  /* PLUGBOARD_JWT_SECRET_FILE */
+	int token;    /* TELEPHONE_TOKEN */
 };
+#define CONFIG_NO_SECRETS      \
+	{                      \
+		-1, -1, -1, -1 \
+	}
+
+/* Opens or duplicates them. 0, or -1 (logged, all of them -1). */
 int config_secrets(const struct conf *, struct config_secrets *);
+void config_close_secrets(struct config_secrets *);
 
 /* The default of CONTROL_SOCKET in space; makes the directory where that is
  * ours to do. False when there is no safe place (logged). */

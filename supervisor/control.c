@@ -38,6 +38,7 @@ struct client {
 	struct event *timer;
 	bool wants_worker, wants_tokend; /* a status not yet come */
 	bool reloading;
+	uint32_t token_id; /* asked of tokend and not yet answered, 0: none */
 };
 
 struct control {
@@ -48,6 +49,7 @@ struct control {
 	unsigned accepts;
 	TAILQ_HEAD(client_list, client) clients;
 	unsigned count;
+	uint32_t last_id; /* of what is passed on to tokend */
 };
 
 static void
@@ -126,10 +128,11 @@ end_status(struct client *c)
 }
 
 static void
-on_status(struct client *c)
+on_status(struct client *c, struct ipc_frame *frame)
 {
 	struct service *s = c->control->service;
 
+	(void)frame;
 	if (c->wants_worker || c->wants_tokend)
 		return; /* asked twice: one answer */
 	send_own_status(c);
@@ -181,8 +184,9 @@ on_reload_done(int code, void *arg)
 static const struct reload_ops reload_ops = {on_reload_text, on_reload_done};
 
 static void
-on_reload(struct client *c)
+on_reload(struct client *c, struct ipc_frame *frame)
 {
+	(void)frame;
 	if (c->reloading)
 		return;
 	c->reloading = true;
@@ -191,8 +195,9 @@ on_reload(struct client *c)
 }
 
 static void
-on_reconnect(struct client *c)
+on_reconnect(struct client *c, struct ipc_frame *frame)
 {
+	(void)frame;
 	if (service_reconnect(c->control->service)) {
 		send_done(c, EX_OK);
 		return;
@@ -202,22 +207,81 @@ on_reconnect(struct client *c)
 }
 
 static void
-on_version(struct client *c)
+on_version(struct client *c, struct ipc_frame *frame)
 {
+	(void)frame;
 	send_text(c, version);
 	send_done(c, EX_OK);
+}
+
+/* --- tokens --------------------------------------------------------------- */
+
+/* Passes a question and its descriptor on, unread. */
+static void
+pass_on(struct client *c, struct ipc_frame *frame)
+{
+	struct control *control = c->control;
+	struct child *tokend = control->service->tokend;
+
+	if (c->token_id != 0)
+		return; /* asked twice: one answer */
+	if (tokend == NULL || !child_is_running(tokend)) {
+		send_text(c, "tokend is being restarted; try again");
+		send_done(c, EX_UNAVAILABLE);
+		return;
+	}
+	if (++control->last_id == 0)
+		control->last_id = 1;
+	c->token_id = control->last_id;
+	peer_send(
+	    child_peer(tokend), frame->type, c->token_id, NULL, 0, frame->fd);
+	set_timer(c, RELOAD_S);
+}
+
+void
+control_report(struct control *control, const struct ipc_frame *frame)
+{
+	struct proto_report report;
+	struct client *c;
+
+	for (c = TAILQ_FIRST(&control->clients); c != NULL;
+	     c = TAILQ_NEXT(c, entry))
+		if (c->token_id != 0 && c->token_id == frame->id)
+			break;
+	if (c == NULL || proto_get_report(frame, &report) == -1)
+		return;
+	c->token_id = 0;
+	peer_send(c->peer, frame->type, 0, frame->payload, frame->len, -1);
+	send_done(c, report.code);
+}
+
+void
+control_tokend_end(struct control *control)
+{
+	struct client *c;
+
+	for (c = TAILQ_FIRST(&control->clients); c != NULL;
+	     c = TAILQ_NEXT(c, entry)) {
+		if (c->token_id == 0)
+			continue;
+		c->token_id = 0;
+		send_text(c, "tokend ended before it answered; try again");
+		send_done(c, EX_UNAVAILABLE);
+	}
 }
 
 /* --- clients -------------------------------------------------------------- */
 
 static const struct {
 	enum proto_type type;
-	void (*handle)(struct client *);
+	void (*handle)(struct client *, struct ipc_frame *);
 } table[] = {
     {PROTO_STATUS, on_status},
     {PROTO_RELOAD, on_reload},
     {PROTO_RECONNECT, on_reconnect},
     {PROTO_VERSION, on_version},
+    {PROTO_TOKEN_SET, pass_on},
+    {PROTO_TOKEN_ROTATE, pass_on},
 };
 
 static void
@@ -228,7 +292,7 @@ on_frame(struct peer *peer, struct ipc_frame *frame, void *arg)
 	(void)peer;
 	for (i = 0; i < UTIL_COUNT(table); i++)
 		if (table[i].type == frame->type)
-			table[i].handle(arg);
+			table[i].handle(arg, frame);
 }
 
 static void

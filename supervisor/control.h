@@ -20,4 +20,9 @@ void control_free(struct control *); /* NULL is fine */
 /* A child's status has come: passes it on to those who wait. */
 void control_status(struct control *, const struct ipc_frame *);
 
+/* tokend has answered TOKEN_SET or TOKEN_ROTATE. */
+void control_report(struct control *, const struct ipc_frame *);
+/* tokend is gone, and with it what it was asked. */
+void control_tokend_end(struct control *);
+
 #endif

@@ -38,6 +38,8 @@ service_configure_tokend(struct service *s, const struct conf *conf,
 {
 	send_conf(s->tokend, conf, CONF_TO_TOKEND);
 	send_fd(s->tokend, PROTO_FD_SECRET, secrets->secret);
+	send_fd(s->tokend, PROTO_FD_PREVIOUS, secrets->previous);
+	send_fd(s->tokend, PROTO_FD_JWT_KEY, secrets->jwt_key);
 	send_fd(s->tokend, PROTO_FD_TOKEN, secrets->token);
 	peer_send_empty(child_peer(s->tokend), PROTO_CONF_END, 0);
 	s->acks_due++;
@@ -160,6 +162,13 @@ on_status(struct service *s, struct child *c, struct ipc_frame *frame)
 		control_status(s->control, frame);
 }
 
+static void
+on_report(struct service *s, struct child *c, struct ipc_frame *frame)
+{
+	if (s->control != NULL && c == s->tokend)
+		control_report(s->control, frame);
+}
+
 static const struct {
 	enum proto_type type;
 	void (*handle)(struct service *, struct child *, struct ipc_frame *);
@@ -170,6 +179,7 @@ static const struct {
     {PROTO_JOINED, on_joined},
     {PROTO_WORKER_STATUS, on_status},
     {PROTO_TOKEND_STATUS, on_status},
+    {PROTO_TOKEN_REPORT, on_report},
 };
 
 static void

@@ -76,9 +76,8 @@ check_configuration(const struct conf *conf, bool faults)
 
 	if (config_secrets(conf, &secrets) == -1)
 		return EX_CONFIG;
-	result = child_check_secrets(secrets.secret, secrets.token);
-	util_close(&secrets.secret);
-	util_close(&secrets.token);
+	result = child_check_secrets(&secrets);
+	config_close_secrets(&secrets);
 	if (code == EX_OK)
 		code = result;
 	if (code == EX_OK)

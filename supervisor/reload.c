@@ -56,8 +56,7 @@ finish(struct reload *r, int code)
 	if (r->timer != NULL)
 		event_free(r->timer);
 	conf_clear(&r->conf);
-	util_close(&r->secrets.secret);
-	util_close(&r->secrets.token);
+	config_close_secrets(&r->secrets);
 	if (r->ops != NULL)
 		r->ops->on_done(code, r->arg);
 	free(r);
@@ -243,7 +242,7 @@ reload_start(struct service *s, const struct reload_ops *ops, void *arg)
 	r->service = s;
 	r->ops = ops;
 	r->arg = arg;
-	r->secrets.secret = r->secrets.token = -1;
+	r->secrets = (struct config_secrets)CONFIG_NO_SECRETS;
 	conf_init(&r->conf);
 	r->timer = evtimer_new(s->base, on_timer, r);
 	if (r->timer == NULL)

@@ -307,8 +307,11 @@ on_child_end(struct service *s, struct child **slot, int status)
 		service_stop(s, WEXITSTATUS(status));
 	else
 		start_again(s, role, age_ms);
-	if (role == PROTO_TOKEND)
-		reload_on_tokend_end(s->reload);
+	if (role != PROTO_TOKEND)
+		return;
+	reload_on_tokend_end(s->reload);
+	if (s->control != NULL)
+		control_tokend_end(s->control);
 }
 
 static void
@@ -423,8 +426,7 @@ service_free(struct service *s)
 	event_free(s->deadline);
 	event_free(s->child_signal);
 	conf_clear(&s->conf);
-	util_close(&s->secrets.secret);
-	util_close(&s->secrets.token);
+	config_close_secrets(&s->secrets);
 	util_close(&s->listener);
 	free(s);
 }

@@ -16,7 +16,7 @@
 
 #include "ipc.h"
 #include "proto.h"
-#include "telephonectl_status.h"
+#include "telephonectl.h"
 #include "util.h"
 #include "version.h"
 
@@ -31,14 +31,22 @@ static const char help[] =
     "  status [--json]  what the running telephone does\n"
     "  reload           read the configuration again\n"
     "  reconnect        the network has changed: try again at once\n"
+    "  token show [--json]\n"
+    "                   the token in use: where from, whose, until when\n"
+    "  token check [--env FILE] [--db FILE] [--json] [--move-aside]\n"
+    "                   diagnose token, secret and store, without a telephone\n"
+    "  token set [--json]\n"
+    "                   give a token, on standard input\n"
+    "  token rotate [--json]\n"
+    "                   change SECRET_KEY_BASE: what is done, what is next\n"
     "  version          the version that is running\n"
     "  help             print this\n"
     "\n"
     "The socket: -s, else $CONTROL_SOCKET, else the default of\n"
     "telephone.conf(5).\n";
 
-static int
-fail(int code, const char *what, const char *more)
+int
+telephonectl_fail(int code, const char *what, const char *more)
 {
 	(void)fprintf(stderr, "telephonectl: %s%s%s\n", what,
 	    more[0] != '\0' ? ": " : "", more);
@@ -81,21 +89,23 @@ connect_to(const char *path, int *code)
 	*code = EX_UNAVAILABLE;
 	if (util_strlcpy(sun.sun_path, path, sizeof(sun.sun_path)) >=
 	    sizeof(sun.sun_path)) {
-		*code = fail(EX_USAGE, "the socket's path is too long", path);
+		*code = telephonectl_fail(
+		    EX_USAGE, "the socket's path is too long", path);
 		return -1;
 	}
 	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	if (fd != -1 && connect(fd, (struct sockaddr *)&sun, sizeof(sun)) == 0)
 		return fd;
 	if (errno == EACCES)
-		*code = fail(EX_NOPERM,
+		*code = telephonectl_fail(EX_NOPERM,
 		    "you may not ask this telephone (be root, its user, or "
 		    "in group telephone)",
 		    path);
 	else if (errno == ENOENT || errno == ECONNREFUSED)
-		(void)fail(*code, "no telephone is running here", path);
+		(void)telephonectl_fail(
+		    *code, "no telephone is running here", path);
 	else
-		(void)fail(*code, path, strerror(errno));
+		(void)telephonectl_fail(*code, path, strerror(errno));
 	util_close(&fd);
 	return -1;
 }
@@ -104,8 +114,7 @@ connect_to(const char *path, int *code)
 
 struct talk {
 	int fd;
-	struct status status;
-	bool want_status;
+	struct answers *answers;
 	uint8_t space[IPC_FRAME_MAX];
 };
 
@@ -117,17 +126,18 @@ receive(struct talk *t, struct ipc_frame *frame)
 	const char *fault;
 
 	if (poll(&p, 1, ANSWER_MS) <= 0) {
-		(void)fail(0, "the telephone does not answer", "");
+		(void)telephonectl_fail(0, "the telephone does not answer", "");
 		return -1;
 	}
 	if (ipc_recv(t->fd, t->space, frame) != 1) {
-		(void)fail(0, "the telephone ended the conversation", "");
+		(void)telephonectl_fail(
+		    0, "the telephone ended the conversation", "");
 		return -1;
 	}
 	util_close(&frame->fd);
 	fault = proto_check(frame, PROTO_SUPERVISOR, PROTO_CTL, PROTO_RUNNING);
 	if (fault != NULL) {
-		(void)fail(0, proto_name(frame->type), fault);
+		(void)telephonectl_fail(0, proto_name(frame->type), fault);
 		return -1;
 	}
 	return 0;
@@ -150,7 +160,7 @@ static int
 take(struct talk *t, const struct ipc_frame *frame)
 {
 	static char text[PROTO_TEXT_MAX];
-	struct status *s = &t->status;
+	struct status *s = &t->answers->status;
 
 	switch (frame->type) {
 	case PROTO_TEXT:
@@ -168,19 +178,23 @@ take(struct talk *t, const struct ipc_frame *frame)
 	case PROTO_TOKEND_STATUS:
 		s->has_tokend = true;
 		return proto_get_tokend_status(frame, &s->tokend);
+	case PROTO_TOKEN_REPORT:
+		t->answers->has_report = true;
+		return proto_get_report(frame, &t->answers->report);
 	default:
 		return -1;
 	}
 }
 
 static int
-converse(struct talk *t, uint16_t question)
+converse(struct talk *t, uint16_t question, int fd)
 {
-	struct ipc_frame frame = {.type = question, .fd = -1};
+	struct ipc_frame frame = {.type = question, .fd = fd};
 	uint8_t code;
 
 	if (ipc_send(t->fd, &frame) == -1)
-		return fail(EX_UNAVAILABLE, "cannot ask", strerror(errno));
+		return telephonectl_fail(
+		    EX_UNAVAILABLE, "cannot ask", strerror(errno));
 	for (;;) {
 		if (receive(t, &frame) == -1)
 			return EX_UNAVAILABLE;
@@ -188,30 +202,43 @@ converse(struct talk *t, uint16_t question)
 			return proto_get_u8(&frame, &code) == 0 ? code
 								: EX_SOFTWARE;
 		if (take(t, &frame) == -1)
-			return fail(EX_SOFTWARE, "an answer of another version",
+			return telephonectl_fail(EX_SOFTWARE,
+			    "an answer of another version",
 			    proto_name(frame.type));
 	}
+}
+
+int
+telephonectl_ask(
+    const char *path, uint16_t question, int fd, struct answers *answers)
+{
+	static struct talk t;
+	int code;
+
+	memset(answers, 0, sizeof(*answers));
+	t.answers = answers;
+	t.fd = connect_to(path, &code);
+	if (t.fd == -1)
+		return code;
+	code = converse(&t, question, fd);
+	util_close(&t.fd);
+	return code;
 }
 
 static int
 ask(const char *path, uint16_t question, bool json)
 {
-	static struct talk t;
-	int code;
+	static struct answers answers;
+	const struct status *s = &answers.status;
+	int code = telephonectl_ask(path, question, -1, &answers);
 
-	t.fd = connect_to(path, &code);
-	if (t.fd == -1)
-		return code;
-	code = converse(&t, question);
-	util_close(&t.fd);
 	if (code != EX_OK || question != PROTO_STATUS)
 		return code;
 	if (json)
-		status_print_json(&t.status);
+		status_print_json(s);
 	else
-		status_print(&t.status);
-	return t.status.has_worker && t.status.worker.ready ? EX_OK
-							    : EXIT_NOT_READY;
+		status_print(s);
+	return s->has_worker && s->worker.ready ? EX_OK : EXIT_NOT_READY;
 }
 
 /* --- the command line ----------------------------------------------------- */
@@ -236,14 +263,17 @@ run(const char *path, int argc, char **argv)
 		if (strcmp(argv[0], commands[i].name) != 0)
 			continue;
 		if (argc > 1 && !(json && commands[i].question == PROTO_STATUS))
-			return fail(EX_USAGE, "unexpected argument", argv[1]);
+			return telephonectl_fail(
+			    EX_USAGE, "unexpected argument", argv[1]);
 		return ask(path, commands[i].question, json);
 	}
+	if (strcmp(argv[0], "token") == 0)
+		return telephonectl_token(path, argc - 1, argv + 1);
 	if (strcmp(argv[0], "help") == 0) {
 		(void)fputs(help, stdout);
 		return EX_OK;
 	}
-	return fail(
+	return telephonectl_fail(
 	    EX_USAGE, "no such command (see telephonectl help)", argv[0]);
 }
 

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "jsonout.h"
 #include "telephonectl_status.h"
-#include "utf8.h"
 #include "util.h"
 
 #define AGE_MAX 32
@@ -73,8 +73,7 @@ print_token(const struct proto_tokend_status *t)
 	int64_t left_ms = t->exp_s * 1000 - util_wall_ms();
 
 	if (t->state == PROTO_TOKEN_NONE) {
-		(void)printf("token        awaited: set TELEPHONE_TOKEN and "
-			     "reload\n");
+		(void)printf("token        awaited: telephonectl token set\n");
 		return;
 	}
 	(void)printf("token        %s, from %s, path_id %s, jti %s\n",
@@ -86,9 +85,14 @@ print_token(const struct proto_tokend_status *t)
 	    left_ms > 0 ? "" : " ago");
 	if (t->refresh_in_ms >= 0)
 		(void)printf(", refresh in %s", age(t->refresh_in_ms, a));
-	(void)printf("\nrefreshes    %" PRIu64 ", %" PRIu64 " failed; %" PRIu64
-		     " tokens stored\n",
-	    t->refreshes, t->refresh_failures, t->rows);
+	(void)printf("%s\nrefreshes    %" PRIu64 ", %" PRIu64
+		     " failed; %" PRIu64 " tokens stored%s\n",
+	    t->verified ? "" : ", signature not verified", t->refreshes,
+	    t->refresh_failures, t->rows,
+	    t->unsaved ? ", NOT the current one" : "");
+	if (t->refusal[0] != '\0')
+		(void)printf(
+		    "set aside    %u; last: %s\n", t->set_aside, t->refusal);
 }
 
 /* What all have in common in one line, then who has what. */
@@ -143,63 +147,25 @@ status_print(const struct status *s)
 
 /* --- for programs --------------------------------------------------------- */
 
-/* JSON is UTF-8, a file name need not be: valid is how much of the text is,
- * and what is not becomes U+FFFD. */
-static void
-json_text(const char *name, const char *text)
-{
-	const unsigned char *p = (const unsigned char *)text;
-	size_t valid = utf8_valid_len(p, strlen(text));
-
-	(void)printf(",\"%s\":\"", name);
-	for (; *p != '\0'; p++) {
-		if (valid == 0) {
-			(void)printf("\\ufffd");
-			valid = utf8_valid_len(p + 1, strlen((char *)p) - 1);
-			continue;
-		}
-		valid--;
-		if (*p == '"' || *p == '\\')
-			(void)printf("\\%c", *p);
-		else if (*p < 0x20 || *p == 0x7f)
-			(void)printf("\\u%04x", *p);
-		else
-			(void)putchar(*p);
-	}
-	(void)putchar('"');
-}
-
-static void
-json_int(const char *name, int64_t v)
-{
-	(void)printf(",\"%s\":%" PRId64, name, v);
-}
-
-static void
-json_bool(const char *name, bool v)
-{
-	(void)printf(",\"%s\":%s", name, v ? "true" : "false");
-}
-
 static void
 json_worker(const struct proto_worker_status *w)
 {
 	(void)printf(
 	    ",\"worker\":{\"tunnel\":\"%s\"", proto_tunnel_name(w->tunnel));
-	json_int("tunnels", w->tunnels);
-	json_int("tunnels_joined", w->tunnels_joined);
-	json_text("last_end", proto_reason_name(w->last_reason));
-	json_int("last_end_detail", w->last_detail);
-	json_bool("draining", w->draining);
-	json_int("joined_ms", w->joined_ms);
-	json_int("heartbeat_ms", w->heartbeat_ms);
-	json_int("retry_ms", w->retry_ms);
-	json_int("requests", (int64_t)w->requests);
-	json_int("failures", (int64_t)w->failures);
-	json_int("in_flight", (int64_t)w->in_flight);
-	json_int("reconnects", (int64_t)w->reconnects);
-	json_int("rejoins", (int64_t)w->rejoins);
-	json_text("breaker", proto_breaker_name(w->breaker));
+	jsonout_int("tunnels", w->tunnels);
+	jsonout_int("tunnels_joined", w->tunnels_joined);
+	jsonout_text("last_end", proto_reason_name(w->last_reason));
+	jsonout_int("last_end_detail", w->last_detail);
+	jsonout_bool("draining", w->draining);
+	jsonout_int("joined_ms", w->joined_ms);
+	jsonout_int("heartbeat_ms", w->heartbeat_ms);
+	jsonout_int("retry_ms", w->retry_ms);
+	jsonout_int("requests", (int64_t)w->requests);
+	jsonout_int("failures", (int64_t)w->failures);
+	jsonout_int("in_flight", (int64_t)w->in_flight);
+	jsonout_int("reconnects", (int64_t)w->reconnects);
+	jsonout_int("rejoins", (int64_t)w->rejoins);
+	jsonout_text("breaker", proto_breaker_name(w->breaker));
 	(void)putchar('}');
 }
 
@@ -208,15 +174,21 @@ json_token(const struct proto_tokend_status *t)
 {
 	(void)printf(
 	    ",\"token\":{\"state\":\"%s\"", proto_token_state_name(t->state));
-	json_text("source", proto_source_name(t->source));
-	json_text("path_id", t->path_id);
-	json_text("jti", t->jti);
-	json_int("iat", t->iat_s);
-	json_int("exp", t->exp_s);
-	json_int("refresh_in_ms", t->refresh_in_ms);
-	json_int("refreshes", (int64_t)t->refreshes);
-	json_int("refresh_failures", (int64_t)t->refresh_failures);
-	json_int("stored", (int64_t)t->rows);
+	jsonout_text("source", proto_source_name(t->source));
+	jsonout_text("path_id", t->path_id);
+	jsonout_text("jti", t->jti);
+	jsonout_int("iat", t->iat_s);
+	jsonout_int("exp", t->exp_s);
+	jsonout_int("refresh_in_ms", t->refresh_in_ms);
+	jsonout_int("refreshes", (int64_t)t->refreshes);
+	jsonout_int("refresh_failures", (int64_t)t->refresh_failures);
+	jsonout_int("stored", (int64_t)t->rows);
+	jsonout_int("unreadable", (int64_t)t->unreadable);
+	jsonout_int("set_aside", t->set_aside);
+	jsonout_bool("verified", t->verified);
+	jsonout_bool("unsaved", t->unsaved);
+	jsonout_text("subject", t->sub);
+	jsonout_text("last_refusal", t->refusal);
 	(void)putchar('}');
 }
 
@@ -237,14 +209,14 @@ json_walls(const struct status *s)
 		(void)printf(",\"%s\":{\"seccomp\":%s",
 		    sandbox_process_name((enum sandbox_process)i),
 		    w->level.seccomp ? "true" : "false");
-		json_int("landlock_abi", w->level.landlock);
-		json_bool("connects", w->level.connects);
-		json_bool("signals", w->level.signals);
-		json_bool("chroot", w->level.chroot);
-		json_int("violations", w->violations);
+		jsonout_int("landlock_abi", w->level.landlock);
+		jsonout_bool("connects", w->level.connects);
+		jsonout_bool("signals", w->level.signals);
+		jsonout_bool("chroot", w->level.chroot);
+		jsonout_int("violations", w->violations);
 		(void)putchar('}');
 	}
-	json_bool("whole", whole);
+	jsonout_bool("whole", whole);
 	(void)putchar('}');
 }
 
@@ -255,16 +227,16 @@ status_print_json(const struct status *s)
 
 	(void)printf("{\"ready\":%s",
 	    s->has_worker && s->worker.ready ? "true" : "false");
-	json_text("version", p->version);
-	json_int("uptime_ms", p->uptime_ms);
-	json_int("pid", p->pid);
-	json_int("worker_pid", p->worker_pid);
-	json_int("tokend_pid", p->tokend_pid);
-	json_int("worker_restarts", p->worker_restarts);
-	json_int("tokend_restarts", p->tokend_restarts);
-	json_int("generation", p->generation);
-	json_bool("separate_users", p->root);
-	json_text("config", p->config);
+	jsonout_text("version", p->version);
+	jsonout_int("uptime_ms", p->uptime_ms);
+	jsonout_int("pid", p->pid);
+	jsonout_int("worker_pid", p->worker_pid);
+	jsonout_int("tokend_pid", p->tokend_pid);
+	jsonout_int("worker_restarts", p->worker_restarts);
+	jsonout_int("tokend_restarts", p->tokend_restarts);
+	jsonout_int("generation", p->generation);
+	jsonout_bool("separate_users", p->root);
+	jsonout_text("config", p->config);
 	json_walls(s);
 	if (s->has_worker)
 		json_worker(&s->worker);

@@ -50,12 +50,13 @@ take_token(struct tokend *t, const struct proto_token *token)
 {
 	t->token_id = 0;
 	if (token->state == PROTO_TOKEN_NONE) {
-		log_warnx("there is no token: set TELEPHONE_TOKEN and reload");
+		log_warnx("there is no token: waiting for one (telephonectl "
+			  "token set)");
 		return; /* it stays wanted: the next one is for us */
 	}
 	if (token->state == PROTO_TOKEN_REFUSED_ALL)
-		log_warnx("plugboard refused every token: give a new one in "
-			  "TELEPHONE_TOKEN and reload; trying the best one "
+		log_warnx("plugboard refused every token: give a new one "
+			  "(telephonectl token set); trying the best one "
 			  "again, slowly");
 	t->wanted = false;
 	t->ops->on_token(token, t->arg);
@@ -68,7 +69,6 @@ on_token(struct tokend *t, struct ipc_frame *frame)
 
 	if (proto_get_token(frame, &token) == -1)
 		fatalx("tokend sent a malformed TOKEN");
-	metrics_set(t->metrics, METRICS_TOKEN_EXPIRY, token.exp_s);
 	if (frame->id != 0 && frame->id == t->token_id) {
 		take_token(t, &token);
 	} else if (frame->id == 0) {
@@ -85,15 +85,28 @@ on_refresh_due(struct tokend *t, struct ipc_frame *frame)
 	t->ops->on_refresh_due(t->arg);
 }
 
+/* Rows of the figures that stand together in METRICS_TABLE, in the order of
+ * their enumerations. */
 static void
-on_result(struct tokend *t, struct ipc_frame *frame)
+on_figures(struct tokend *t, struct ipc_frame *frame)
 {
-	uint8_t kept;
+	struct proto_figures f;
+	size_t i;
 
-	if (proto_get_u8(frame, &kept) == -1 || kept > 1)
-		fatalx("tokend sent a malformed TOKEN_RESULT");
-	metrics_add(t->metrics,
-	    kept == 1 ? METRICS_REFRESHES : METRICS_REFRESHES_FAILED, 1);
+	if (proto_get_figures(frame, &f) == -1)
+		fatalx("tokend sent malformed TOKEND_FIGURES");
+	metrics_set(t->metrics, METRICS_TOKEN_EXPIRY, f.exp_s);
+	for (i = 0; i < PROTO_REFRESHES; i++)
+		metrics_set(t->metrics, METRICS_REFRESHES_OK + i,
+		    (int64_t)f.refreshes[i]);
+	metrics_set(
+	    t->metrics, METRICS_REFRESHES_UNUSABLE, (int64_t)f.unusable);
+	metrics_set(t->metrics, METRICS_TOKENS_REFUSED, (int64_t)f.refused);
+	for (i = 0; i < PROTO_STORE_ERRORS; i++)
+		metrics_set(
+		    t->metrics, METRICS_STORE_LOCKED + i, (int64_t)f.errors[i]);
+	metrics_set(t->metrics, METRICS_STORE_ROWS, (int64_t)f.rows);
+	metrics_set(t->metrics, METRICS_TOKEN_UNSAVED, f.unsaved);
 }
 
 static void
@@ -116,7 +129,7 @@ static const struct {
     {PROTO_HELLO, on_hello},
     {PROTO_TOKEN, on_token},
     {PROTO_REFRESH_DUE, on_refresh_due},
-    {PROTO_TOKEN_RESULT, on_result},
+    {PROTO_TOKEND_FIGURES, on_figures},
 };
 
 static void
