@@ -97,14 +97,16 @@ on_figures(struct tokend *t, struct ipc_frame *frame)
 		fatalx("tokend sent malformed TOKEND_FIGURES");
 	metrics_set(t->metrics, METRICS_TOKEN_EXPIRY, f.exp_s);
 	for (i = 0; i < PROTO_REFRESHES; i++)
-		metrics_set(t->metrics, METRICS_REFRESHES_OK + i,
+		metrics_set(t->metrics,
+		    (enum metrics_id)(METRICS_REFRESHES_OK + i),
 		    (int64_t)f.refreshes[i]);
 	metrics_set(
 	    t->metrics, METRICS_REFRESHES_UNUSABLE, (int64_t)f.unusable);
 	metrics_set(t->metrics, METRICS_TOKENS_REFUSED, (int64_t)f.refused);
 	for (i = 0; i < PROTO_STORE_ERRORS; i++)
-		metrics_set(
-		    t->metrics, METRICS_STORE_LOCKED + i, (int64_t)f.errors[i]);
+		metrics_set(t->metrics,
+		    (enum metrics_id)(METRICS_STORE_LOCKED + i),
+		    (int64_t)f.errors[i]);
 	metrics_set(t->metrics, METRICS_STORE_ROWS, (int64_t)f.rows);
 	metrics_set(t->metrics, METRICS_TOKEN_UNSAVED, f.unsaved);
 }

@@ -43,7 +43,9 @@ def half_open(s, family, direction, tunnels=1):
             check(found > DEADLINE_S / 2, f"by the heartbeat, not by an error: after {found:.2f} s")
             phone.wait_log(r"ended: (timeout|unreachable)")
             equal(phone.status()["ready"], False)
-            check(slow.result().status in (502, 504), "it was in flight and is lost")
+            # What still leaves may be an answer that was finished before the heartbeat's deadline.
+            status = slow.result().status
+            check(status in (502, 504) or (direction == "in" and status == 200), f"it was in flight and is lost: {status}")
         net.heal(family, direction)
         phone.wait_log(r"info worker: joined ", count=2 * tunnels)
         until(lambda: s.call("GET", "/bytes/5").status == 200 and s.joined() == tunnels, "it serves")
