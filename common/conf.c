@@ -171,7 +171,7 @@ const struct conf_key conf_keys[CONF_KEYS] = {
 	.help = "after so many tries in a row without a byte of answer none is "
 		"made for a while; 0: always go on"),
     ROW(BREAKER_OPEN_TIME, .type = CONF_TYPE_DURATION, .min = 100, .max = HOUR,
-	.to = W, .def = "5s", .reloadable = true,
+	.to = W, .def = "1s", .reloadable = true,
 	.help = "how long, until one request tries"),
     ROW(ACCEPT_ENCODING, .type = CONF_TYPE_TEXT, .max = 200, .to = W,
 	.reloadable = true,

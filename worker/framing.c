@@ -87,6 +87,7 @@ take_status(struct framing *f, const char *line, size_t len)
 {
 	static const char version[] = "HTTP/1.";
 	const char *p = line + 9;
+	unsigned lines;
 	size_t i, head;
 
 	if (len < 12 || memcmp(line, version, 7) != 0 || !is_digit(line[7]) ||
@@ -99,8 +100,10 @@ take_status(struct framing *f, const char *line, size_t len)
 		if (line[i] == '\r' || line[i] == '\0')
 			return FRAMING_STATUS_LINE;
 	head = f->head;
+	lines = f->lines;
 	framing_init(f, f->head_only);
 	f->head = head;
+	f->lines = lines;
 	f->http10 = line[7] == '0';
 	f->status = (p[0] - '0') * 100 + (p[1] - '0') * 10 + (p[2] - '0');
 	f->stage = FRAMING_FIELDS;
@@ -174,7 +177,9 @@ take_field(struct framing *f, const char *line, size_t len)
 enum framing_fault
 framing_line(struct framing *f, const char *line, size_t len)
 {
-	if (f->stage != FRAMING_BODY && (f->head += len) > FRAMING_HEAD_MAX)
+	if (f->stage != FRAMING_BODY &&
+	    ((f->head += len) > FRAMING_HEAD_MAX ||
+		++f->lines > FRAMING_LINES_MAX))
 		return FRAMING_HEAD_LONG;
 	len = without_line_end(line, len);
 	switch (f->stage) {

@@ -31,6 +31,8 @@ enum framing_fault {
 /* Bytes of all heads of an answer. Below libcurl's own bound (300 KB), which
  * it tells as if the connection had been lost. */
 #define FRAMING_HEAD_MAX (256 * 1024)
+/* … and their lines: those of one name are put together one by one. */
+#define FRAMING_LINES_MAX 2000
 
 struct framing {
 	enum {
@@ -43,6 +45,7 @@ struct framing {
 	bool chunked;
 	int status;
 	size_t head;	/* bytes of the heads so far */
+	unsigned lines; /* of the heads so far */
 	int64_t length; /* declared, -1: none */
 	uint64_t seen;	/* bytes of the body so far, without coding */
 	int chunk;	/* where in the coding, see framing.c */

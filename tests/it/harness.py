@@ -8,6 +8,7 @@ import urllib.parse
 
 NOBODY = 65534
 SANDBOX = None  # its value for telephones; run.py says "off" for variants that cannot run in one
+INSTRUMENTED = False  # by a sanitizer or for coverage: what it holds says nothing about memory
 SANITIZER = re.compile(r"ERROR: (Address|Leak)Sanitizer|runtime error:|SUMMARY: \w+Sanitizer")
 
 

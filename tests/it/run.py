@@ -78,6 +78,7 @@ def main():
     with open(os.path.join(args.build, "flags")) as f:
         if re.search(r"-fsanitize|--coverage", f.read()):
             harness.SANDBOX = "off"  # neither can open a file of its own in there
+            harness.INSTRUMENTED = True
     with tempfile.TemporaryDirectory(prefix="telephone-bin-") as bin_dir:
         copy_programs(args.build, bin_dir)
 

@@ -132,7 +132,7 @@ def measure(begins, record):
         fine = [r["end"] for r in record.requests if at <= r["begin"] < end and r["status"] == 200]
         failed = [r["begin"] for r in record.failed if at <= r["begin"] < end]
         lost = [r for r in record.failed if at - 2 <= r["begin"] < end]
-        found.append((min(fine) - at, max(failed, default=at) - at, len(lost)))
+        found.append((min(fine, default=at + float("inf")) - at, max(failed, default=at) - at, len(lost)))
     return found
 
 

@@ -3,6 +3,7 @@
 reload, and TLS to the application."""
 import json, socket, threading, time
 
+import harness
 from harness import check, equal, until
 from test_tunnel import certificate
 from wskit import BINARY, TEXT, App, Refused, accept, connect, echo, tls_app
@@ -77,7 +78,7 @@ def test_a_plugboard_that_takes_little(s):
         equal((op, data[:4], len(data)), (BINARY, i.to_bytes(4, "big"), size), "in order and whole")
         if i % 50 == 0:
             worst = max(worst, rss_kib(worker) - before)
-    check(worst < 12 * 1024, f"the worker grew by {worst} KiB")
+    check(harness.INSTRUMENTED or worst < 12 * 1024, f"the worker grew by {worst} KiB")
     check(not phone.has_log("ended:"), "the tunnel stays")
 
 
@@ -97,7 +98,7 @@ def test_memory_is_flat_under_connects(s):
     before = rss_kib(worker)
     flood("more", 3000)
     grown = rss_kib(worker) - before
-    check(grown < 2048, f"{grown} KiB for 3000 connects")
+    check(harness.INSTRUMENTED or grown < 2048, f"{grown} KiB for 3000 connects")
     equal(len(s.backend.links), 4, "connections that the application saw")
 
 

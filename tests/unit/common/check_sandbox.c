@@ -32,6 +32,7 @@ static const struct sandbox_call calls[] = {
     SANDBOX_OK(exit_group),
     SANDBOX_OK(rt_sigprocmask),
     SANDBOX_OK(rt_sigreturn),
+    SANDBOX_OK(sigaltstack), /* of a sanitizer, at its end */
     SANDBOX_KILL_IF(rt_sigaction, 0, SIGSYS),
     SANDBOX_OK(rt_sigaction),
     SANDBOX_SELF(tgkill, 0),

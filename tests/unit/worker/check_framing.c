@@ -150,12 +150,20 @@ static const struct {
 /* All heads of an answer together; a body of that length is none. */
 START_TEST(heads_have_a_bound)
 {
-	static const char field[] = "X: y\r\n",
-			  interim[] = "HTTP/1.1 103 E\r\n";
+	static char field[1000];
+	static const char interim[] = "HTTP/1.1 103 E\r\n";
 	enum framing_fault fault = FRAMING_OK;
 	struct framing f;
 	size_t n;
 
+	memset(field, 'x', sizeof(field));
+	memcpy(field + sizeof(field) - 3, "\r\n", 3);
+	field[1] = ':';
+	framing_init(&f, false);
+	ck_assert_int_eq(framing_line(&f, OK, sizeof(OK) - 1), FRAMING_OK);
+	for (n = 0; n < FRAMING_LINES_MAX - 1; n++)
+		ck_assert_int_eq(framing_line(&f, "X: y\r\n", 6), FRAMING_OK);
+	ck_assert_int_eq(framing_line(&f, "X: y\r\n", 6), FRAMING_HEAD_LONG);
 	framing_init(&f, false);
 	ck_assert_int_eq(framing_line(&f, OK, sizeof(OK) - 1), FRAMING_OK);
 	for (n = sizeof(OK) - 1; fault == FRAMING_OK; n += sizeof(field) - 1)
