@@ -157,6 +157,10 @@ on_joined(struct service *s, struct child *c, struct ipc_frame *frame)
 static void
 on_status(struct service *s, struct child *c, struct ipc_frame *frame)
 {
+	struct proto_worker_status status;
+
+	if (c == s->worker && proto_get_worker_status(frame, &status) == 0)
+		s->joined = status.tunnels_joined > 0;
 	/* Of several workers, the one that serves speaks for all. */
 	if (s->control != NULL && (c == s->worker || c == s->tokend))
 		control_status(s->control, frame);

@@ -16,8 +16,8 @@
 /* tokend may have to wait DB_TIMEOUT for a locked store; beyond that it is
  * ill, and killed before this is over. */
 #define ACK_SLACK_S 15
-/* A new worker that cannot join in this time takes over all the same: it may
- * never have been able to, before the reload either. */
+/* A new worker that cannot join in this time is given up while the old one
+ * serves; else it takes over: it may be what the reload was for. */
 #define JOIN_MAX_S 30
 
 struct reload {
@@ -129,6 +129,13 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	if (!r->judged) {
 		reload_cancel(r, "tokend does not answer");
+		return;
+	}
+	if (r->service->joined && r->service->worker != NULL &&
+	    child_is_running(r->service->worker)) {
+		reload_cancel(r,
+		    "the new worker has not joined within 30 s, and the old "
+		    "one serves");
 		return;
 	}
 	service_swap(r->service);

@@ -49,7 +49,8 @@ struct service {
 	struct reload *reload;	 /* under way, or NULL */
 	struct control *control; /* NULL before it is open */
 	struct walls walls;
-	bool ready; /* both children have been READY */
+	bool ready;  /* both children have been READY */
+	bool joined; /* so the worker said last */
 	bool stopping;
 	int exit_code;
 };

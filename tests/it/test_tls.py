@@ -2,7 +2,7 @@
 """TLS to Plugboard and to the application: whom we trust, who we are, and
 that each failure is named. The servers are Python's ssl, in front of the
 switchboard; the certificates are made by openssl(1)."""
-import os, socket, ssl, subprocess, threading
+import concurrent.futures, os, socket, ssl, subprocess, threading
 
 from harness import check, equal, free_port, until
 
@@ -247,6 +247,38 @@ def test_pins(s):
             PLUGBOARD_PIN=bad).stop()
     # A pin does not stand in for a chain.
     refused(s, server_context(certs, "server"), r"unknown ca: ", PLUGBOARD_CA_FILE=other.pem("other"), PLUGBOARD_PIN=good)
+
+
+def test_reload_takes_the_files_anew(s):
+    """A CA and a pin are read by each new worker; while they do not fit, the
+    old worker serves on, and the log says why."""
+    certs, other = Certs(s.dir), Certs(s.dir, "other")
+    certs.sign("server")
+    front, url = start_front(s, server_context(certs, "server"))
+    s.start_backend()
+    path = f"{s.dir}/conf"
+
+    def write(ca, pin):
+        with open(path, "w") as f:
+            f.write(f"PLUGBOARD_CA_FILE={ca}\nPLUGBOARD_PIN={pin}\n")
+        os.chmod(path, 0o644)
+    write(certs.pem("ca"), certs.pin("server"))
+    phone = s.spawn(s.env(PLUGBOARD_URL=url), ["-f", path])
+    phone.wait_joined()
+    old = phone.child("worker")
+    write(certs.pem("ca"), other.pin("other"))
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        reload = pool.submit(phone.ctl, "reload")
+        phone.wait_log("ended: tls failed: pin mismatch: ")
+        equal(s.call("GET", "/bytes/5").status, 200, "the old one serves")
+        done = reload.result()
+    check(done.returncode != 0 and "given up" in done.stdout, done.stdout)
+    equal(phone.child("worker"), old)
+    write(certs.pem("ca"), f"{other.pin('other')},{certs.pin('server')}")
+    equal(phone.ctl("reload").returncode, 0)
+    until(lambda: phone.children().get("worker") not in (None, old), "another worker serves")
+    equal(s.call("GET", "/bytes/5").status, 200, "with the new pins")
+    front.close()
 
 
 def plain_server(answer):
