@@ -124,8 +124,7 @@ enum conf_type {
 	CONF_TYPE_SIZE,	    /* bytes, or with K/M/G (KiB …), powers of 1024 */
 	CONF_TYPE_CHOICE,   /* help_values: "text|json" */
 	CONF_TYPE_SECRET,
-	CONF_TYPE_LIST,	   /* of a kind of list.h */
-	CONF_TYPE_CHECKED, /* text that a function judges */
+	CONF_TYPE_LIST, /* of a kind of list.h */
 };
 
 enum conf_to { /* who receives the value over IPC */
@@ -151,11 +150,9 @@ struct conf_key {
 	/* What else must hold of a text: NULL, or what is wrong. */
 	const char *(*check)(const char *text);
 	enum list_kind list; /* CONF_TYPE_LIST */
-	/* CONF_TYPE_CHECKED: NULL, or what is wrong, "it is …" */
-	const char *(*fault)(const char *text);
-	unsigned to;	  /* enum conf_to, or-ed */
-	bool reloadable;  /* SIGHUP applies it without a restart */
-	const char *help; /* one line */
+	unsigned to;	     /* enum conf_to, or-ed */
+	bool reloadable;     /* SIGHUP applies it without a restart */
+	const char *help;    /* one line */
 };
 
 extern const struct conf_key conf_keys[CONF_KEYS];

@@ -354,20 +354,6 @@ judge_list(const struct conf_key *k, const char *text, int64_t *num,
 	return error;
 }
 
-static const char *
-judge_checked(const struct conf_key *k, const char *text, int64_t *num,
-    char space[CONF_FAULT_MAX])
-{
-	const char *error = judge_text(k, text, num, space);
-	char s[SHOWN_MAX];
-
-	if (error != NULL || (error = k->fault(text)) == NULL)
-		return error;
-	(void)util_fmt(
-	    space, CONF_FAULT_MAX, "\"%s\": %s", shown(text, s), error);
-	return space;
-}
-
 const char *
 conf_judge(const struct conf_key *k, const char *text, int64_t *num,
     char space[CONF_FAULT_MAX])
@@ -387,7 +373,6 @@ conf_judge(const struct conf_key *k, const char *text, int64_t *num,
 	    [CONF_TYPE_CHOICE] = judge_choice,
 	    [CONF_TYPE_SECRET] = judge_text,
 	    [CONF_TYPE_LIST] = judge_list,
-	    [CONF_TYPE_CHECKED] = judge_checked,
 	};
 
 	return judges[k->type](k, text, num, space);

@@ -202,6 +202,7 @@ be_born(struct dispatch *d)
 	sandbox_report(d->supervisor, SANDBOX_TOKEND);
 	peer_send_empty(d->supervisor, PROTO_READY, 0);
 	peer_set_state(d->supervisor, PROTO_RUNNING);
+	workers_open(d->workers);
 	refresh_plan(d->refresh);
 }
 

@@ -2,6 +2,7 @@
 /* The answers of workers.h. */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <event2/event.h>
 
@@ -20,6 +21,9 @@ struct workers {
 	struct peer *worker[WORKERS_MAX]; /* the newest last */
 	unsigned count;
 	struct peer *asked; /* the one that refreshes */
+	bool open;
+	int early[WORKERS_MAX]; /* conversations that came before that */
+	unsigned early_count;
 };
 
 static void
@@ -213,8 +217,8 @@ end_worker(struct workers *w, struct peer *p, const char *why)
 
 static const struct peer_ops worker_ops = {on_worker_frame, on_worker_end};
 
-void
-workers_add(struct workers *w, int fd)
+static void
+add_worker(struct workers *w, int fd)
 {
 	uint8_t space[IPC_PAYLOAD_MAX];
 	struct peer_params params = {
@@ -233,6 +237,28 @@ workers_add(struct workers *w, int fd)
 	w->worker[w->count++] = p;
 	peer_send_put(
 	    p, PROTO_HELLO, 0, space, proto_put_hello(space, PROTO_TOKEND));
+}
+
+void
+workers_add(struct workers *w, int fd)
+{
+	if (w->open)
+		add_worker(w, fd);
+	else if (w->early_count < WORKERS_MAX)
+		w->early[w->early_count++] = fd;
+	else
+		(void)close(fd);
+}
+
+void
+workers_open(struct workers *w)
+{
+	unsigned i;
+
+	w->open = true;
+	for (i = 0; i < w->early_count; i++)
+		add_worker(w, w->early[i]);
+	w->early_count = 0;
 }
 
 bool
@@ -271,5 +297,7 @@ workers_free(struct workers *w)
 		return;
 	while (w->count > 0)
 		remove_worker(w, w->worker[0]);
+	while (w->early_count > 0)
+		(void)close(w->early[--w->early_count]);
 	free(w);
 }

@@ -22,8 +22,10 @@ struct workers *
 workers_create(struct event_base *, struct keeper *, struct refresh *);
 void workers_free(struct workers *); /* NULL is fine */
 
-/* A socket to another one, owned from now on. */
+/* A socket to another one, owned from now on. Until workers_open nobody listens
+ * there: who asked earlier would be told that there is no token. */
 void workers_add(struct workers *, int fd);
+void workers_open(struct workers *);
 
 /* Asks the newest one that listens for a refresh: false when there is none. */
 bool workers_ask(struct workers *, uint32_t id);

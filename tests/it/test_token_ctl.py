@@ -300,3 +300,14 @@ def test_check_moves_aside_only_what_cannot_be_read(s):
     done = tool(s, "--db", db + ".other", SECRET_KEY_BASE=s.secret)
     equal(done.returncode, 78, done.stderr)
     check("is damaged" in done.stderr and "--move-aside" in done.stdout, done.stderr + done.stdout)
+
+
+def test_a_new_tokend_is_asked_when_it_knows(s):
+    """However soon a worker asks, it is not told that there is no token."""
+    phone = s.start()
+    for n in range(1, 9):
+        os.kill(phone.child("tokend"), signal.SIGKILL)
+        phone.wait_log(r"tokend: token: valid", count=n + 1, seconds=30)
+    os.kill(phone.child("worker"), signal.SIGKILL)
+    phone.wait_log(r"info worker: joined ", count=2, seconds=30)
+    check(not phone.has_log("there is no token"), "the token was there all the time")
