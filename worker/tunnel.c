@@ -189,7 +189,7 @@ tunnel_token_news(struct tunnel *t)
 {
 	bool waits = t->state == PROTO_TUNNEL_NO_TOKEN ||
 	    (t->state == PROTO_TUNNEL_WAITING &&
-		(t->last_reason == PROTO_REASON_FORBIDDEN ||
+		(t->slow || t->last_reason == PROTO_REASON_FORBIDDEN ||
 		    t->last_reason == PROTO_REASON_JOIN_REFUSED));
 
 	if (!t->started || t->left || !waits)

@@ -83,6 +83,19 @@ def test_set_when_all_are_refused(s):
     phone.wait_joined()
 
 
+def test_set_when_all_are_refused_and_then_the_server_is_ill(s):
+    """What the last attempt met does not matter: all of them had no token that was of any use."""
+    s.start_board(handshake="403")
+    phone = s.start(wait=None, INITIAL_BACKOFF="1s", MAX_BACKOFF="1h")
+    phone.wait_log(r"audit: refused: jti \S+ was refused \(403\)")
+    s.set(handshake="503")
+    phone.wait_log(r"ended: http status 503")
+    until(lambda: phone.status()["worker"]["tunnel"] == "waiting", "it waits")
+    s.set(handshake="ok")
+    equal(give(phone, s.token(iat=-5)).returncode, 0)
+    phone.wait_joined()
+
+
 def test_set_refuses_what_is_no_token(s):
     phone = s.start()
     before = phone.status()["token"]["jti"]
