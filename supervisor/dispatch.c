@@ -158,9 +158,14 @@ static void
 on_status(struct service *s, struct child *c, struct ipc_frame *frame)
 {
 	struct proto_worker_status status;
+	struct proto_tokend_status token;
 
-	if (c == s->worker && proto_get_worker_status(frame, &status) == 0)
+	if (c == s->worker && proto_get_worker_status(frame, &status) == 0) {
 		s->joined = status.tunnels_joined > 0;
+		notify_worker(&s->notify, &status);
+	} else if (c == s->tokend &&
+	    proto_get_tokend_status(frame, &token) == 0)
+		notify_token(&s->notify, &token);
 	/* Of several workers, the one that serves speaks for all. */
 	if (s->control != NULL && (c == s->worker || c == s->tokend))
 		control_status(s->control, frame);

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <netdb.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/socket.h>
@@ -52,15 +53,66 @@ bind_health(const struct addrinfo *ai)
 	return fd;
 }
 
+/* sd_listen_fds(3): how many descriptors from LISTEN_FD on are ours. */
+#define LISTEN_FD 3
+
+static int
+inherited_count(void)
+{
+	const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS");
+	long n = 0;
+
+	if (pid != NULL && fds != NULL && strtol(pid, NULL, 10) == getpid())
+		n = strtol(fds, NULL, 10);
+	/* Neither a child nor a second call may take them for its own. */
+	(void)unsetenv("LISTEN_PID");
+	(void)unsetenv("LISTEN_FDS");
+	(void)unsetenv("LISTEN_FDNAMES");
+	return n > 0 && n < 1024 ? (int)n : 0;
+}
+
+static bool
+is_listener(int fd)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = sizeof(int);
+	int type = 0, listens = 0;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == -1 ||
+	    getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) == -1)
+		return false;
+	len = sizeof(ss);
+	return type == SOCK_STREAM && listens != 0 &&
+	    getsockname(fd, (struct sockaddr *)&ss, &len) == 0 &&
+	    (ss.ss_family == AF_INET || ss.ss_family == AF_INET6);
+}
+
+static int
+inherited_health(int count, int *code)
+{
+	if (count != 1 || !is_listener(LISTEN_FD) ||
+	    fcntl(LISTEN_FD, F_SETFD, FD_CLOEXEC) == -1 ||
+	    fcntl(LISTEN_FD, F_SETFL, O_NONBLOCK) == -1) {
+		log_errorx("LISTEN_FDS: one stream socket that listens on an "
+			   "IP address is expected, for health checks");
+		*code = EX_CONFIG;
+		return -1;
+	}
+	log_info("health listener: the socket that systemd passed");
+	return LISTEN_FD;
+}
+
 int
 listen_health(const struct conf *conf, int *code)
 {
 	const char *host = conf_text(conf, CONF_HEALTH_LISTEN);
 	const char *port = conf_text(conf, CONF_HEALTH_CHECK_PORT);
 	struct addrinfo *ai;
-	int fd;
+	int fd, count = inherited_count();
 
 	*code = EX_OK;
+	if (count > 0)
+		return inherited_health(count, code);
 	if (conf_num(conf, CONF_HEALTH_CHECK_PORT) == 0)
 		return -1;
 	ai = health_address(host, port);
@@ -148,18 +200,19 @@ remove_stale(const struct sockaddr_un *sun)
 	return EX_OK;
 }
 
+/* What is made from now on belongs to this group. CAP_CHOWN is not needed so,
+ * which the service does not have. */
 static void
-give_to_group(const char *path)
+become_group(gid_t gid)
 {
-	struct group *gr = getgrnam("telephone");
-
-	if (gr != NULL && chown(path, (uid_t)-1, gr->gr_gid) == -1)
-		log_warn("%s cannot be given to group telephone", path);
+	if (gid != (gid_t)-1 && setegid(gid) == -1)
+		log_warn("the control socket cannot be given to group %u", gid);
 }
 
 static int
-bind_control(struct listen_control *c, const struct sockaddr_un *sun)
+bind_control(struct listen_control *c, const struct sockaddr_un *sun, gid_t gid)
 {
+	gid_t own = gid == (gid_t)-1 ? gid : getegid();
 	mode_t mask;
 	int result;
 
@@ -167,7 +220,9 @@ bind_control(struct listen_control *c, const struct sockaddr_un *sun)
 	if (c->fd == -1)
 		return -1;
 	mask = umask(0117); /* 0660, from the first moment */
+	become_group(gid);
 	result = bind(c->fd, (const struct sockaddr *)sun, sizeof(*sun));
+	become_group(own);
 	(void)umask(mask);
 	return result == -1 ? -1 : listen(c->fd, BACKLOG);
 }
@@ -176,6 +231,7 @@ int
 listen_control_open(struct listen_control *c, const char *path, bool root)
 {
 	struct sockaddr_un sun = {.sun_family = AF_UNIX};
+	struct group *gr = root ? getgrnam("telephone") : NULL;
 	int code;
 
 	c->fd = c->lock = -1;
@@ -191,15 +247,13 @@ listen_control_open(struct listen_control *c, const char *path, bool root)
 		util_close(&c->lock);
 		return code;
 	}
-	if (bind_control(c, &sun) == -1) {
+	if (bind_control(c, &sun, gr != NULL ? gr->gr_gid : (gid_t)-1) == -1) {
 		log_warn("CONTROL_SOCKET: cannot listen on %s", c->path);
 		code = errno == EACCES ? EX_NOPERM : EX_CANTCREAT;
 		util_close(&c->fd);
 		listen_control_close(c);
 		return code;
 	}
-	if (root)
-		give_to_group(c->path);
 	return EX_OK;
 }
 

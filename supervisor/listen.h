@@ -7,8 +7,12 @@
 
 #include "conf.h"
 
-/* The health listener, or -1 with *code 0 (none is configured) or a sysexits
- * code (logged). */
+/*
+ * The health listener, or -1 with *code 0 (none is configured) or a sysexits
+ * code (logged). One that systemd passed ($LISTEN_FDS, a stream socket that
+ * listens on an IP address) is taken instead of the configured one; any
+ * other descriptor is a fault.
+ */
 int listen_health(const struct conf *, int *code);
 
 struct listen_control {

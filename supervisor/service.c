@@ -385,6 +385,19 @@ on_poll(evutil_socket_t fd, short what, void *arg)
 	set_timer(s->poll, POLL_MS);
 }
 
+/* That this loop turns is what systemd wants to know; whether the children do,
+ * on_poll finds out. */
+static void
+on_watchdog(evutil_socket_t fd, short what, void *arg)
+{
+	struct service *s = arg;
+
+	(void)fd;
+	(void)what;
+	notify_send("WATCHDOG=1");
+	set_timer(s->watchdog, notify_watchdog_ms());
+}
+
 /* --- life ----------------------------------------------------------------- */
 
 struct service *
@@ -401,19 +414,23 @@ service_create(struct event_base *base, struct config *config,
 	s->secrets = *secrets;
 	s->listener = -1;
 	walls_init(&s->walls);
+	notify_init(&s->notify);
 	s->root = priv_is_root();
 	s->generation = 1;
 	s->started_ms = util_mono_ms();
 	s->tokend_again = evtimer_new(base, on_tokend_again, s);
 	s->worker_again = evtimer_new(base, on_worker_again, s);
 	s->poll = evtimer_new(base, on_poll, s);
+	s->watchdog = evtimer_new(base, on_watchdog, s);
 	s->deadline = evtimer_new(base, on_deadline, s);
 	s->child_signal = evsignal_new(base, SIGCHLD, on_sigchld, s);
 	if (s->tokend_again == NULL || s->worker_again == NULL ||
-	    s->poll == NULL || s->deadline == NULL || s->child_signal == NULL ||
-	    event_add(s->child_signal, NULL) == -1)
+	    s->poll == NULL || s->watchdog == NULL || s->deadline == NULL ||
+	    s->child_signal == NULL || event_add(s->child_signal, NULL) == -1)
 		fatalx("out of memory");
 	set_timer(s->poll, POLL_MS);
+	if (notify_watchdog_ms() > 0)
+		set_timer(s->watchdog, notify_watchdog_ms());
 	return s;
 }
 
@@ -423,6 +440,7 @@ service_free(struct service *s)
 	event_free(s->tokend_again);
 	event_free(s->worker_again);
 	event_free(s->poll);
+	event_free(s->watchdog);
 	event_free(s->deadline);
 	event_free(s->child_signal);
 	conf_clear(&s->conf);

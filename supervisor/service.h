@@ -14,6 +14,7 @@
 #include "child.h"
 #include "conf.h"
 #include "config.h"
+#include "notify.h"
 #include "walls.h"
 
 struct control;
@@ -44,11 +45,13 @@ struct service {
 	unsigned acks_due;   /* configurations that tokend has yet to judge */
 	int64_t started_ms;
 	struct event *poll;	/* liveness */
+	struct event *watchdog; /* systemd's; armed when it wants that */
 	struct event *deadline; /* of the end */
 	struct event *child_signal;
 	struct reload *reload;	 /* under way, or NULL */
 	struct control *control; /* NULL before it is open */
 	struct walls walls;
+	struct notify notify;
 	bool ready;  /* both children have been READY */
 	bool joined; /* so the worker said last */
 	bool stopping;

@@ -320,6 +320,38 @@ START_TEST(notify_bears_nobody)
 }
 END_TEST
 
+START_TEST(watchdog_interval)
+{
+	static const struct {
+		const char *usec, *pid;
+		int64_t ms;
+	} rows[] = {
+	    {NULL, NULL, 0},
+	    {"30000000", NULL, 15000},
+	    {"1", NULL, 1},
+	    {"0", NULL, 0},
+	    {"-5", NULL, 0},
+	    {"junk", NULL, 0},
+	    {"30s", NULL, 0},
+	    {"99999999999999999999", NULL, 0},
+	    {"30000000", "1", 0},
+	    {"30000000", "junk", 0},
+	    {"30000000", "own", 15000},
+	};
+	char own[16];
+
+	(void)unsetenv("WATCHDOG_USEC");
+	(void)unsetenv("WATCHDOG_PID");
+	(void)util_fmt(own, sizeof(own), "%d", getpid());
+	if (rows[_i].usec != NULL)
+		(void)setenv("WATCHDOG_USEC", rows[_i].usec, 1);
+	if (rows[_i].pid != NULL)
+		(void)setenv("WATCHDOG_PID",
+		    strcmp(rows[_i].pid, "own") == 0 ? own : rows[_i].pid, 1);
+	ck_assert_int_eq(notify_watchdog_ms(), rows[_i].ms);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -343,6 +375,7 @@ main(void)
 	tcase_add_test(t, health_asks_nobody_for_names);
 	tcase_add_loop_test(t, notify_is_heard, 0, 2);
 	tcase_add_loop_test(t, notify_bears_nobody, 0, 5);
+	tcase_add_loop_test(t, watchdog_interval, 0, 11);
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_NORMAL);
 	failed = srunner_ntests_failed(r);
