@@ -40,6 +40,11 @@ ifeq ($(VARIANT),coverage)
 T_CFLAGS += -O0 --coverage -fprofile-update=atomic
 T_LDFLAGS += --coverage
 endif
+ifeq ($(VARIANT),fuzz)
+T_CFLAGS += -O1 -fsanitize=fuzzer-no-link,address,undefined \
+	-fno-sanitize-recover=all -fno-omit-frame-pointer
+T_LDFLAGS += -fsanitize=address,undefined
+endif
 ifneq ($(WERROR),)
 T_CFLAGS += -Werror
 endif
@@ -51,7 +56,7 @@ say = @$(if $(filter 1,$(V)),:,printf '  %-5s %s\n' $(1) $(2))
 DEPS := gcc libc6-dev make pkgconf git libevent-dev libssl-dev \
 	libwebsockets-dev libwebsockets-evlib-uv libuv1-dev \
 	libcurl4-openssl-dev libcjson-dev libsqlite3-dev check \
-	openssl python3 clang clang-format codespell cppcheck shellcheck \
+	openssl python3 clang libclang-rt-dev clang-format codespell cppcheck shellcheck \
 	mandoc gcovr sqlite3 curl procps iproute2 nodejs npm ca-certificates
 # A node and npm that are already there will do.
 DEPS_HAVE = $(if $(and $(shell command -v node),$(shell command -v npm)), \
@@ -81,6 +86,8 @@ HOSTILE := $(addprefix $(O)/hostile/,worker tokend)
 PROGS := $(DAEMON) $(addprefix $(O)/,switchboard demo-backend bridge) $(HOSTILE)
 CHECKS := $(patsubst tests/unit/%.c,$(O)/unit/%,\
 	$(sort $(wildcard tests/unit/*/check_*.c)))
+FUZZERS := $(patsubst tests/fuzz/%.c,$(O)/target/%,\
+	$(sort $(wildcard tests/fuzz/*/fuzz_*.c)))
 
 all: $(PROGS)
 
@@ -122,6 +129,10 @@ $(O)/obj/%.o: %.c $(O)/flags
 $(O)/obj/tests/unit/worker/%.o $(O)/obj/tests/bridge/%.o: T_CPPFLAGS += -Iworker
 $(O)/obj/tests/unit/tokend/%.o: T_CPPFLAGS += -Itokend
 $(O)/obj/tests/unit/supervisor/%.o: T_CPPFLAGS += -Isupervisor
+$(O)/obj/tests/fuzz/%.o: T_CPPFLAGS += -Itests/fuzz
+$(O)/obj/tests/fuzz/worker/%.o: T_CPPFLAGS += -Iworker
+$(O)/obj/tests/fuzz/tokend/%.o: T_CPPFLAGS += -Itokend
+$(O)/obj/tests/fuzz/supervisor/%.o: T_CPPFLAGS += -Isupervisor
 
 $(O)/%.a:
 	$(call say,AR,$@)
@@ -174,6 +185,18 @@ $(O)/unit/supervisor/%: $(O)/obj/tests/unit/supervisor/%.o $(O)/supervisor.a $(O
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(link) $(check_LIBS) $(telephone_LIBS)
+
+# So is tests/fuzz/FOLDER/fuzz_X.c, with clang's fuzzer (VARIANT=fuzz).
+$(O)/target/common/%: $(O)/obj/tests/fuzz/common/%.o $(O)/common.a
+	$(Q)mkdir -p $(@D) && $(link) -fsanitize=fuzzer -levent_core
+$(O)/target/worker/%: $(O)/obj/tests/fuzz/worker/%.o $(O)/worker.a $(O)/common.a
+	$(Q)mkdir -p $(@D) && $(link) -fsanitize=fuzzer $(worker_LIBS)
+$(O)/target/tokend/%: $(O)/obj/tests/fuzz/tokend/%.o $(O)/tokend.a $(O)/common.a
+	$(Q)mkdir -p $(@D) && $(link) -fsanitize=fuzzer $(tokend_LIBS)
+$(O)/target/supervisor/%: $(O)/obj/tests/fuzz/supervisor/%.o $(O)/supervisor.a \
+	$(O)/common.a
+	$(Q)mkdir -p $(@D) && $(link) -fsanitize=fuzzer $(telephone_LIBS)
+build-fuzz: $(FUZZERS)
 .SECONDARY:
 
 # --- deps: installs what is missing; never when NO_DEPS is set ----------------
@@ -206,6 +229,12 @@ $(O)/phoenix/node_modules: tests/switchboard/phoenix/package-lock.json
 # them with MUTANTS=PATTERN.
 mutants: deps
 	$(Q)$(PYTHON) -B tests/mutants/run.py $(O) '$(MUTANTS)'
+# Bytes that nobody thought of, FUZZ_SECONDS for each target; some of them with
+# FUZZ=PATTERN.
+FUZZ_SECONDS ?= 60
+fuzz: deps
+	$(Q)$(MAKE) --no-print-directory VARIANT=fuzz CC=clang WERROR=1 build-fuzz
+	$(Q)$(PYTHON) -B tests/fuzz/run.py build/fuzz $(FUZZ_SECONDS) '$(FUZZ)'
 # What takes longer than a `make check` may: the long rows of the matrix.
 soak: deps
 	$(Q)$(MAKE) --no-print-directory $(PROGS)
@@ -255,7 +284,7 @@ check-repro:
 
 # --- static checks -----------------------------------------------------------
 C_FILES := $(sort $(wildcard */*.c */*.h tests/*/*.c tests/*/*.h \
-	tests/it/hostile/*.c))
+	tests/it/hostile/*.c tests/fuzz/*/*.c))
 format:
 	clang-format -i $(C_FILES)
 format-check:
@@ -274,6 +303,6 @@ clean:
 
 FORCE:
 .PHONY: all deps check check-unit check-switchboard check-bridge check-it \
-	check-meta check-repro sbom mutants soak recovery asan coverage demo install format format-check lint clean FORCE
+	check-meta check-repro sbom mutants fuzz build-fuzz soak recovery asan coverage demo install format format-check lint clean FORCE
 .DELETE_ON_ERROR:
 -include $(shell find $(O)/obj -name '*.d' 2>/dev/null)

@@ -390,9 +390,13 @@ int
 proto_get_sandbox(const struct ipc_frame *frame, struct proto_sandbox *s)
 {
 	struct unpack u = open_frame(frame);
+	uint32_t level;
 
 	s->process = get_enum(&u, SANDBOX_PROCESSES);
-	sandbox_unpack(&s->level, unpack_u32(&u));
+	level = unpack_u32(&u);
+	sandbox_unpack(&s->level, level);
+	if (sandbox_pack(&s->level) != level)
+		u.failed = true; /* bits that nobody sets */
 	s->violations = unpack_u32(&u);
 	return done(&u);
 }

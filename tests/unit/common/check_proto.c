@@ -635,6 +635,9 @@ static const struct {
     {encode_tokend, decode_tokend, 0, 1, 0},
     {encode_tokend, decode_tokend, 62, 0, 2},
     {encode_tokend, decode_tokend, 63, 0, 2},
+    {encode_sandbox, decode_sandbox, 0, 0, SANDBOX_PROCESSES},
+    {encode_sandbox, decode_sandbox, 1, 0, 0xff}, /* a mode that is none */
+    {encode_sandbox, decode_sandbox, 4, 0, 1},	  /* bits nobody sets */
     {encode_figures, decode_figures, 0, 1, 2},
     {encode_report, decode_report, 1, 0, 2},
     {encode_report, decode_report, 0, 1, 0},
