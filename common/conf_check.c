@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Who uses such a text parses it with the same function. */
 #include "backend_url.h"
+#include "cidr.h"
 #include "conf_check.h"
 #include "path_limits.h"
+#include "rate_value.h"
 #include "retry_on.h"
 
 const char *
@@ -14,11 +16,27 @@ conf_check_backend_url(const char *text)
 }
 
 const char *
+conf_check_clients(const char *text)
+{
+	struct cidr_list l;
+
+	return cidr_list_parse(&l, text);
+}
+
+const char *
 conf_check_path_limits(const char *text)
 {
 	struct path_limits p;
 
 	return path_limits_parse(&p, text);
+}
+
+const char *
+conf_check_rate(const char *text)
+{
+	struct rate_value r;
+
+	return rate_value_parse(&r, text);
 }
 
 const char *

@@ -5,7 +5,13 @@
 #define COMMON_CONF_CHECK_H
 
 const char *conf_check_backend_url(const char *text);
+const char *conf_check_clients(const char *text);
 const char *conf_check_path_limits(const char *text);
+const char *conf_check_rate(const char *text);
 const char *conf_check_retry_on(const char *text);
+
+struct conf;
+/* Adds what is wrong with bounds that belong together to the faults. */
+void conf_check_limits(struct conf *);
 
 #endif

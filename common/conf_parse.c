@@ -11,6 +11,7 @@
 
 #include "backend_url.h"
 #include "conf.h"
+#include "conf_check.h"
 #include "url.h"
 #include "util.h"
 
@@ -445,5 +446,6 @@ conf_finish(struct conf *c)
 	check_tls(c);
 	apply_backend_url(c);
 	check_lives(c);
+	conf_check_limits(c);
 	return c->faults.len == 0 && !c->faults.failed ? 0 : -1;
 }

@@ -60,6 +60,16 @@ enum metrics_type {
 	    "Requests being answered now")                                     \
 	X(WAITING, GAUGE, "telephone_requests_waiting", "",                    \
 	    "Requests that wait for one of MAX_INFLIGHT")                      \
+	X(CLIENTS_REFUSED, COUNTER, "telephone_clients_refused_total", "",     \
+	    "Requests and WebSockets of clients not in ALLOW_CLIENTS")         \
+	X(RATE_TOTAL, COUNTER, "telephone_rate_limited_total", "by=\"all\"",   \
+	    "Requests and WebSockets above a rate limit")                      \
+	X(RATE_CLIENT, COUNTER, "telephone_rate_limited_total",                \
+	    "by=\"client\"", "Requests and WebSockets above a rate limit")     \
+	X(RATE_SHARED, COUNTER, "telephone_rate_limited_total",                \
+	    "by=\"shared\"", "Requests and WebSockets above a rate limit")     \
+	X(RATE_CLIENTS, GAUGE, "telephone_rate_clients", "",                   \
+	    "Clients with a rate limit of their own now")                      \
 	X(RETRIES, COUNTER, "telephone_backend_retries_total", "",             \
 	    "Requests sent to the backend once more")                          \
 	X(BREAKER, GAUGE, "telephone_breaker_state", "",                       \

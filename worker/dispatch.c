@@ -389,6 +389,7 @@ make_wsproxy(struct dispatch *d)
 	    .resolve = d->resolve,
 	    .tls = d->backend_tls,
 	    .metrics = &d->metrics,
+	    .clients = proxy_clients(d->proxy),
 	};
 
 	wsproxy_configure(&params, &d->conf);

@@ -149,6 +149,12 @@ proxy_breaker(const struct proxy *proxy)
 	return proxy->breaker.state;
 }
 
+struct clients *
+proxy_clients(struct proxy *proxy)
+{
+	return proxy == NULL ? NULL : proxy->clients;
+}
+
 struct proxy *
 proxy_create(const struct proxy_params *params)
 {
@@ -187,5 +193,6 @@ proxy_free(struct proxy *proxy)
 			proxied_free(p);
 	}
 	timer_clear(&proxy->advance);
+	clients_free(proxy->clients);
 	free(proxy);
 }

@@ -17,6 +17,7 @@
 #include "breaker.h"
 
 struct backend;
+struct clients;
 struct conf;
 struct event_base;
 struct metrics;
@@ -64,6 +65,9 @@ void proxy_lost(struct proxy *, const struct tunnel *);
 size_t proxy_in_flight(const struct proxy *);
 uint64_t proxy_failures(const struct proxy *);
 uint64_t proxy_count(const struct proxy *);
+
+/* Who may come, and how often: WebSockets are asked there, too. */
+struct clients *proxy_clients(struct proxy *);
 
 /* What the circuit breaker does now. */
 enum breaker_state proxy_breaker(const struct proxy *);

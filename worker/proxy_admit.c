@@ -10,6 +10,7 @@
 #include "log.h"
 #include "metrics.h"
 #include "proxy_parts.h"
+#include "rules.h"
 #include "timer.h"
 #include "util.h"
 
@@ -75,6 +76,10 @@ proxied_configure(struct proxy *proxy)
 	if (conf_is_set(conf, CONF_PATH_LIMITS))
 		(void)path_limits_parse(
 		    &proxy->paths, conf_text(conf, CONF_PATH_LIMITS));
+	proxy->clients = clients_create(conf,
+	    rules_trusted_hops(proxy->params.rules), proxy->params.metrics);
+	if (proxy->clients == NULL)
+		return -1;
 	proxy->advance = timer_create_ms(proxy->params.base, on_advance, proxy);
 	return 0;
 }
@@ -127,6 +132,15 @@ enter(struct proxied *p)
 	}
 }
 
+static void
+refuse_client(struct proxied *p)
+{
+	const struct proxied_refusal r = {
+	    p->barred->status, p->barred->code, p->barred->reason};
+
+	proxied_refuse_limit(p, &r, p->barred->wait_ms);
+}
+
 static bool
 is_full(const struct limit *l)
 {
@@ -157,7 +171,9 @@ proxied_admit(struct proxied *p, const struct request *r)
 	}
 	p->held = r->body.len;
 	reason = proxied_prepare(p, r, &status);
-	if (reason != NULL)
+	if (p->barred != NULL)
+		refuse_client(p);
+	else if (reason != NULL)
 		proxied_refuse_request(p, status, reason);
 	else
 		enter(p);

@@ -10,11 +10,9 @@
 
 #define TARGET_MAX (256 * 1024)
 
-/* The fields of the request, checked. NULL, or what is wrong and, when it is
- * not a 400, whose fault. */
+/* NULL, or what is wrong. */
 static const char *
-take_fields(
-    struct head *head, const struct request *r, int64_t *declared, int *status)
+take_fields(struct head *head, const struct request *r)
 {
 	struct request_fields it;
 	struct json_str name, value;
@@ -26,15 +24,20 @@ take_fields(
 		if (reason != NULL)
 			return reason;
 	}
-	if (it.error != NULL)
-		return it.error;
-	reason = unsupported_request(head);
-	if (reason != NULL) {
-		*status = 501;
-		return reason;
-	}
-	*declared = head_request_finish(head);
-	return NULL;
+	return it.error;
+}
+
+static const char *
+admit_client(struct proxied *p)
+{
+	struct clients *clients = p->owner->clients;
+	struct clients_who who;
+
+	clients_who(clients, &p->out.head, &who);
+	p->barred = clients_allow(clients, &who);
+	if (p->barred == NULL)
+		p->barred = clients_take(clients, &who, p->began_ms);
+	return p->barred == NULL ? NULL : p->barred->reason;
 }
 
 static const char *
@@ -50,6 +53,18 @@ admit(struct proxied *p, const struct request *r, int *status)
 	return why.reason;
 }
 
+static const char *
+finish(struct head *head, int64_t *declared, int *status)
+{
+	const char *reason = unsupported_request(head);
+
+	if (reason != NULL)
+		*status = 501;
+	else
+		*declared = head_request_finish(head);
+	return reason;
+}
+
 const char *
 proxied_head(
     struct proxied *p, const struct request *r, int64_t *declared, int *status)
@@ -61,9 +76,13 @@ proxied_head(
 	buf_init(&out->target, TARGET_MAX);
 	*declared = -1;
 	if (reason == NULL)
+		reason = take_fields(&out->head, r);
+	if (reason == NULL)
+		reason = admit_client(p);
+	if (reason == NULL)
 		reason = admit(p, r, status);
 	if (reason == NULL)
-		reason = take_fields(&out->head, r, declared, status);
+		reason = finish(&out->head, declared, status);
 	if (reason == NULL)
 		reason = rules_request(p->owner->params.rules, &out->head);
 	if (reason == NULL &&

@@ -16,6 +16,7 @@
 
 #include "backend.h"
 #include "buf.h"
+#include "clients.h"
 #include "head.h"
 #include "limit.h"
 #include "path_limits.h"
@@ -77,6 +78,8 @@ struct proxied {
 	bool begun;		   /* some of it has been read */
 	struct buf small;	   /* … an error of our own */
 	size_t small_sent;
+	/* Set by proxied_head when the client may not come, or not now. */
+	const struct clients_refusal *barred;
 	const char *refusal; /* why we aborted the backend's answer */
 	const char *refusal_code;
 	int refusal_status;
@@ -95,6 +98,7 @@ struct proxy {
 	int64_t last_ms;
 	struct limit limit;
 	struct path_limits paths;
+	struct clients *clients;
 	struct retry retry;
 	struct breaker breaker;
 	enum breaker_state breaker_told;

@@ -68,7 +68,7 @@ put_target(struct buf *b, struct json_str path, struct json_str query)
 
 /* The fields that the client sent, checked. NULL, or what is wrong. */
 static const char *
-take_fields(struct head *head, struct json_str headers)
+take_fields(struct head *head, const struct ws_ask *ask)
 {
 	struct request_fields it;
 	struct request r;
@@ -76,7 +76,7 @@ take_fields(struct head *head, struct json_str headers)
 	const char *reason;
 
 	memset(&r, 0, sizeof(r));
-	r.headers = headers;
+	r.headers = ask->headers;
 	request_fields_init(&it, &r);
 	while (request_next_field(&it, &name, &value)) {
 		reason = head_request_add(head, name, value);
@@ -85,6 +85,8 @@ take_fields(struct head *head, struct json_str headers)
 	}
 	if (it.error != NULL)
 		return it.error;
+	if (ask->on_fields != NULL)
+		ask->on_fields(head, ask->arg);
 	(void)head_request_finish(head);
 	return NULL;
 }
@@ -155,7 +157,7 @@ ws_handshake_build(struct buf *b, struct ws_ask *ask)
 	if (reason != NULL)
 		return reason;
 	head_init(&head, FIELDS_MAX, FIELD_BYTES_MAX);
-	reason = take_fields(&head, ask->headers);
+	reason = take_fields(&head, ask);
 	if (reason == NULL)
 		reason = put_fields(b, &head, ask->host);
 	head_clear(&head);

@@ -20,11 +20,16 @@
 #define WS_PROTOCOL_MAX 128
 #define WS_ANSWER_MAX (64 * 1024) /* bytes of the answer's head */
 
+struct head;
+
 struct ws_ask {
 	struct json_str path;	 /* raw: as the client sent it */
 	struct json_str query;	 /* raw, without "?" */
 	struct json_str headers; /* raw JSON object; is changed */
 	const char *host;	 /* of the backend, where headers have none */
+	/* Shown the client's fields, before any is taken away; or NULL. */
+	void (*on_fields)(const struct head *, void *arg);
+	void *arg;
 };
 
 /*

@@ -8,6 +8,7 @@
 
 #include <event2/event.h>
 
+#include "clients.h"
 #include "log.h"
 #include "timer.h"
 #include "util.h"
@@ -90,15 +91,44 @@ find_kept(
 	return NULL;
 }
 
+struct asker {
+	struct clients *clients;
+	struct clients_who who;
+};
+
+static void
+on_fields(const struct head *fields, void *arg)
+{
+	struct asker *a = arg;
+
+	clients_who(a->clients, fields, &a->who);
+}
+
+/* Why this client may not come, or not now, or NULL. */
+static const char *
+bars(struct asker *a)
+{
+	const struct clients_refusal *r = clients_allow(a->clients, &a->who);
+
+	if (r == NULL)
+		r = clients_take(a->clients, &a->who, util_mono_ms());
+	return r == NULL ? NULL : r->reason;
+}
+
+/* A ws_connect that finds its kept one was counted, and allowed, with its
+ * ws_check: it asks the same with the same fields. */
 static const char *
 begin(struct wsproxy *w, struct tunnel *tunnel, struct ws_event *e,
     bool is_check, struct buf *request)
 {
+	struct asker asker = {.clients = w->params.clients};
 	struct ws_ask ask = {
 	    .path = e->path,
 	    .query = e->query,
 	    .headers = e->headers,
 	    .host = w->params.host_header,
+	    .on_fields = on_fields,
+	    .arg = &asker,
 	};
 	const char *why = ws_handshake_build(request, &ask);
 	struct ws_session *kept;
@@ -110,7 +140,9 @@ begin(struct wsproxy *w, struct tunnel *tunnel, struct ws_event *e,
 		ws_session_adopt(kept, e->id);
 		return NULL;
 	}
-	why = why_not(w);
+	why = bars(&asker);
+	if (why == NULL)
+		why = why_not(w);
 	if (why == NULL &&
 	    ws_session_create(w, tunnel, e->id, request, is_check) == NULL)
 		why = "out of memory";

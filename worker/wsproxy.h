@@ -26,6 +26,7 @@
 
 #include "url.h"
 
+struct clients;
 struct conf;
 struct event_base;
 struct metrics;
@@ -41,7 +42,8 @@ struct wsproxy_params {
 	struct resolve *resolve;
 	struct tls *tls; /* NULL: the application speaks none */
 	struct metrics *metrics;
-	const char *host; /* of the application, without brackets */
+	struct clients *clients; /* who may come, and how often */
+	const char *host;	 /* of the application, without brackets */
 	uint16_t port;
 	const char *unix_path;		    /* of its socket instead, or "" */
 	char host_header[URL_HOST_MAX + 8]; /* for clients without a Host */
