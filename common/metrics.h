@@ -147,6 +147,8 @@ enum metrics_type {
 	    "Round trip of the last heartbeat")                                \
 	X(MESSAGES_DROPPED, COUNTER, "telephone_messages_dropped_total", "",   \
 	    "Messages that were malformed or not for the current join")        \
+	X(MESSAGES_TOO_LONG, COUNTER, "telephone_messages_too_long_total", "", \
+	    "Messages longer than MAX_REQUEST_SIZE")                           \
 	METRICS_REFRESH(X, OK, "ok")                                           \
 	METRICS_REFRESH(X, REFUSED, "refused")                                 \
 	METRICS_REFRESH(X, REVOKED, "revoked")                                 \

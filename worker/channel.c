@@ -474,21 +474,23 @@ on_refresh_push(struct channel *c, const struct phx_msg *m)
 static const struct {
 	const char *name;
 	void (*handle)(struct channel *, const struct phx_msg *);
+	bool needs_payload;
 } own_events[] = {
-    {"phx_error", on_error},
-    {"phx_close", on_close},
-    {"heartbeat_ack", on_ack_push},
-    {"refresh_token_ack", on_refresh_push},
+    {"phx_error", on_error, false},
+    {"phx_close", on_close, false},
+    {"heartbeat_ack", on_ack_push, true},
+    {"refresh_token_ack", on_refresh_push, true},
 };
 
 /* What crosses our phx_leave on the wire is answered with 502 by Plugboard,
  * whatever we do: so nothing is done about it. */
 static void
-hand_over(
-    struct channel *c, const struct channel_event *e, const struct phx_msg *m)
+hand_over(struct channel *c, const struct channel_event *e,
+    const struct phx_msg *m, bool too_long)
 {
 	if (c->state != CHANNEL_LEAVING || !e->is_request) {
-		e->on_push(m->payload.data, m->payload.len, e->arg);
+		(too_long ? e->on_too_long : e->on_push)(
+		    m->payload.data, m->payload.len, e->arg);
 		return;
 	}
 	metrics_add(c->params.metrics, METRICS_CROSSED, 1);
@@ -498,16 +500,19 @@ hand_over(
 }
 
 static void
-on_push(struct channel *c, const struct phx_msg *m)
+on_push(struct channel *c, const struct phx_msg *m, bool too_long)
 {
 	const struct channel_event *e;
 	size_t i;
 
 	for (i = 0; i < UTIL_COUNT(own_events); i++) {
-		if (phx_is(m->event, own_events[i].name)) {
+		if (!phx_is(m->event, own_events[i].name))
+			continue;
+		if (too_long && own_events[i].needs_payload)
+			drop_message(c, "an event that is too long");
+		else
 			own_events[i].handle(c, m);
-			return;
-		}
+		return;
 	}
 	if (c->state != CHANNEL_JOINED && c->state != CHANNEL_LEAVING) {
 		drop_message(c, "an event before the join");
@@ -516,7 +521,7 @@ on_push(struct channel *c, const struct phx_msg *m)
 	for (i = 0; i < c->params.event_count; i++) {
 		e = &c->params.events[i];
 		if (phx_is(m->event, e->name)) {
-			hand_over(c, e, m);
+			hand_over(c, e, m, too_long);
 			return;
 		}
 	}
@@ -524,7 +529,7 @@ on_push(struct channel *c, const struct phx_msg *m)
 }
 
 void
-channel_message(struct channel *c, uint8_t *data, size_t len)
+channel_message(struct channel *c, uint8_t *data, size_t len, bool too_long)
 {
 	struct phx_msg m;
 	const char *error = phx_parse(&m, data, len);
@@ -535,14 +540,16 @@ channel_message(struct channel *c, uint8_t *data, size_t len)
 		    "plugboard sent what is no Phoenix message: %s", error);
 		return;
 	}
-	if (phx_is(m.event, "phx_reply"))
+	if (phx_is(m.event, "phx_reply") && too_long)
+		drop_message(c, "a reply that is too long");
+	else if (phx_is(m.event, "phx_reply"))
 		on_reply(c, &m); /* found by its ref; join_ref may be null */
 	else if (!phx_is(m.topic, c->topic))
 		drop_message(c, "another topic");
 	else if (!phx_is(m.join_ref, c->join_ref))
 		drop_message(c, "the reference of an earlier join");
 	else
-		on_push(c, &m);
+		on_push(c, &m, too_long);
 }
 
 /* --- life and questions --------------------------------------------------- */

@@ -44,10 +44,12 @@ struct channel_ops {
 };
 
 /* One row for each event that Plugboard may push: the payload is raw JSON,
- * may be changed, and is gone after the call. */
+ * may be changed, and is gone after the call. Of one that was too long to be
+ * held only its ids are left (envelope.h). */
 struct channel_event {
 	const char *name;
 	void (*on_push)(uint8_t *payload, size_t len, void *arg);
+	void (*on_too_long)(uint8_t *payload, size_t len, void *arg);
 	void *arg;
 	/* Plugboard waits for an answer, and answers itself when we leave. */
 	bool is_request;
@@ -77,8 +79,9 @@ void channel_open(struct channel *, const char *path_id);
  * lost. */
 void channel_closed(struct channel *);
 
-/* One message from the socket. */
-void channel_message(struct channel *, uint8_t *data, size_t len);
+/* One message from the socket, or what is left of one that was too long. */
+void
+channel_message(struct channel *, uint8_t *data, size_t len, bool too_long);
 
 bool channel_is_joined(const struct channel *);
 /* phx_join was sent: the server may hold us for joined already. */

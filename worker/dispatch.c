@@ -19,6 +19,7 @@
 #include "conf.h"
 #include "dispatch.h"
 #include "drain.h"
+#include "events.h"
 #include "health.h"
 #include "log.h"
 #include "lookup.h"
@@ -56,6 +57,7 @@ struct dispatch {
 	struct spool *spool;
 	struct wsproxy *wsproxy;
 	struct tunnels *tunnels;
+	struct events events;
 	struct health *health;
 	struct drain *drain;
 	bool stopping;
@@ -167,54 +169,6 @@ static const struct tunnels_ops tunnels_ops = {
     .on_refresh = on_refresh,
     .on_left = on_left,
     .on_given_up = on_given_up,
-};
-
-static void
-on_proxy_req(struct tunnel *tunnel, uint8_t *payload, size_t len, void *arg)
-{
-	struct dispatch *d = arg;
-
-	proxy_request(d->proxy, tunnel, payload, len);
-}
-
-static void
-on_ws_check(struct tunnel *tunnel, uint8_t *payload, size_t len, void *arg)
-{
-	struct dispatch *d = arg;
-
-	wsproxy_check(d->wsproxy, tunnel, payload, len);
-}
-
-static void
-on_ws_connect(struct tunnel *tunnel, uint8_t *payload, size_t len, void *arg)
-{
-	struct dispatch *d = arg;
-
-	wsproxy_connect(d->wsproxy, tunnel, payload, len);
-}
-
-static void
-on_ws_frame(struct tunnel *tunnel, uint8_t *payload, size_t len, void *arg)
-{
-	struct dispatch *d = arg;
-
-	wsproxy_frame(d->wsproxy, tunnel, payload, len);
-}
-
-static void
-on_ws_close(struct tunnel *tunnel, uint8_t *payload, size_t len, void *arg)
-{
-	struct dispatch *d = arg;
-
-	wsproxy_close(d->wsproxy, tunnel, payload, len);
-}
-
-static const struct tunnels_event events[] = {
-    {"proxy_req", on_proxy_req, true},
-    {"ws_check", on_ws_check, true},
-    {"ws_connect", on_ws_connect, true},
-    {"ws_frame", on_ws_frame, false},
-    {"ws_close", on_ws_close, false},
 };
 
 /* --- drain ---------------------------------------------------------------- */
@@ -405,12 +359,14 @@ make_tunnels(struct dispatch *d)
 	    .tls = d->params.tls,
 	    .metrics = &d->metrics,
 	    .conf = &d->conf,
-	    .events = events,
-	    .event_count = UTIL_COUNT(events),
+	    .events_arg = &d->events,
 	    .ops = &tunnels_ops,
 	    .arg = d,
 	};
 
+	d->events.proxy = d->proxy;
+	d->events.wsproxy = d->wsproxy;
+	params.events = events_table(&params.event_count);
 	d->tunnels = tunnels_create(&params);
 }
 

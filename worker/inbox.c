@@ -22,12 +22,25 @@ inbox_clear(struct inbox *i)
 	i->skipped = 0;
 }
 
+/* From here on nothing is held. */
+static void
+begin_to_skip(struct inbox *i)
+{
+	i->skip = true;
+	i->skipped = i->buf.len;
+	envelope_init(&i->envelope);
+	envelope_feed(&i->envelope, i->buf.data, i->buf.len);
+	buf_clear(&i->buf);
+}
+
 void
-inbox_begin(struct inbox *i)
+inbox_begin(struct inbox *i, size_t frame_len)
 {
 	buf_reset(&i->buf);
 	i->skip = false;
 	i->skipped = 0;
+	if (frame_len > i->max)
+		begin_to_skip(i);
 }
 
 void
@@ -35,11 +48,9 @@ inbox_append(struct inbox *i, const void *data, size_t len)
 {
 	if (!i->skip && buf_append(&i->buf, data, len) == 0)
 		return;
-	if (!i->skip) {
-		i->skipped = i->buf.len;
-		i->skip = true;
-		buf_clear(&i->buf);
-	}
+	if (!i->skip)
+		begin_to_skip(i);
+	envelope_feed(&i->envelope, data, len);
 	i->skipped += len;
 }
 

@@ -270,26 +270,38 @@ deliver(struct plugboard *pb, const struct link *link)
 	return 0;
 }
 
+/* The same for what is left of one that was too long: it stands in the inbox,
+ * which goes with the plugboard only. */
+static int
+deliver_envelope(struct plugboard *pb, const struct link *link)
+{
+	struct envelope *e = &pb->inbox.envelope;
+	const char *why = envelope_end(e);
+
+	if (why != NULL)
+		discard(pb, why);
+	else
+		pb->params.ops->on_too_long(
+		    e->text, e->len, inbox_size(&pb->inbox), pb->params.arg);
+	return link->owner == NULL ? -1 : 0;
+}
+
 static int
 on_receive(struct link *link, struct lws *wsi, const void *in, size_t len)
 {
 	struct plugboard *pb = link->owner;
+	size_t left = lws_remaining_packet_payload(wsi);
 
 	if (lws_is_first_fragment(wsi))
-		inbox_begin(&pb->inbox);
+		inbox_begin(&pb->inbox, len + left);
 	inbox_append(&pb->inbox, in, len);
-	if (lws_remaining_packet_payload(wsi) > 0 ||
-	    !lws_is_final_fragment(wsi))
+	if (left > 0 || !lws_is_final_fragment(wsi))
 		return 0;
-	if (pb->inbox.skip) {
-		discard(pb, "longer than MAX_REQUEST_SIZE");
-		return 0;
-	}
 	if (lws_frame_is_binary(wsi)) {
 		discard(pb, "a binary frame");
 		return 0;
 	}
-	return deliver(pb, link);
+	return pb->inbox.skip ? deliver_envelope(pb, link) : deliver(pb, link);
 }
 
 /* Sends one fragment of the first message. 0, or -1: the socket is gone. */

@@ -46,8 +46,13 @@ struct plugboard_ops {
 	 * dropped; the plugboard is idle again. Never from inside
 	 * plugboard_connect. */
 	void (*on_gone)(const struct plugboard_end *, void *arg);
-	/* A message that is no WebSocket text, or longer than message_max: it
-	 * was discarded. */
+	/* A message longer than message_max (whole_len): its bytes were thrown
+	 * away, and this is what is left of it (envelope.h). Else as
+	 * on_message. */
+	void (*on_too_long)(
+	    uint8_t *data, size_t len, size_t whole_len, void *arg);
+	/* A message that is no WebSocket text, or one that is too long and
+	 * nothing is left of: it was discarded. */
 	void (*on_discard)(size_t len, const char *why, void *arg);
 	/* The next message in the queue is a long one, and nothing can go
 	 * between its fragments: what is urgent should be queued now. */

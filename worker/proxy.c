@@ -74,31 +74,58 @@ proxied_create(
 	return p;
 }
 
+/* A request in the list, or NULL: it can be given no answer. */
+static struct proxied *
+begin(struct proxy *proxy, struct tunnel *tunnel, const struct request *r,
+    const char *fault)
+{
+	struct proxied *p;
+
+	proxy->count++;
+	proxy->last_ms = util_mono_ms();
+	if (r->request_id.data == NULL) {
+		metrics_add(proxy->params.metrics, METRICS_MESSAGES_DROPPED, 1);
+		log_warnx("a proxy_req that cannot be answered: %s", fault);
+		return NULL;
+	}
+	p = proxied_create(proxy, tunnel, r);
+	if (p == NULL) {
+		log_warnx("a request was dropped: out of memory");
+		metrics_add(proxy->params.metrics, METRICS_REQUESTS_LOST, 1);
+	}
+	return p;
+}
+
 void
 proxy_request(
     struct proxy *proxy, struct tunnel *tunnel, uint8_t *payload, size_t len)
 {
 	struct request r;
 	const char *reason = request_parse(&r, payload, len);
-	struct proxied *p;
+	struct proxied *p = begin(proxy, tunnel, &r, reason);
 
-	proxy->count++;
-	proxy->last_ms = util_mono_ms();
-	if (r.request_id.data == NULL) {
-		metrics_add(proxy->params.metrics, METRICS_MESSAGES_DROPPED, 1);
-		log_warnx("a proxy_req that cannot be answered: %s", reason);
+	if (p == NULL)
 		return;
-	}
-	p = proxied_create(proxy, tunnel, &r);
-	if (p == NULL) {
-		log_warnx("a request was dropped: out of memory");
-		metrics_add(proxy->params.metrics, METRICS_REQUESTS_LOST, 1);
-		return;
-	}
 	if (reason == NULL)
 		proxied_admit(p, &r);
 	else
 		proxied_refuse_request(p, 400, reason);
+}
+
+void
+proxy_too_long(
+    struct proxy *proxy, struct tunnel *tunnel, uint8_t *payload, size_t len)
+{
+	static const struct proxied_refusal too_long = {413,
+	    "request_too_large",
+	    "the request, as plugboard sends it, is longer than "
+	    "MAX_REQUEST_SIZE"};
+	struct request r;
+	const char *reason = request_parse(&r, payload, len);
+	struct proxied *p = begin(proxy, tunnel, &r, reason);
+
+	if (p != NULL)
+		proxied_refuse_limit(p, &too_long, 0);
 }
 
 void

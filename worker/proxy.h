@@ -58,6 +58,10 @@ void proxy_free(struct proxy *);
 void
 proxy_request(struct proxy *, struct tunnel *, uint8_t *payload, size_t len);
 
+/* What is left of one whose message was too long (envelope.h): 413. */
+void
+proxy_too_long(struct proxy *, struct tunnel *, uint8_t *payload, size_t len);
+
 /* The tunnel's join is over: ends all that came from it. */
 void proxy_lost(struct proxy *, const struct tunnel *);
 

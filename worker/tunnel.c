@@ -236,7 +236,19 @@ on_message(uint8_t *data, size_t len, void *arg)
 {
 	struct tunnel *t = arg;
 
-	channel_message(t->channel, data, len);
+	channel_message(t->channel, data, len, false);
+}
+
+static void
+on_too_long(uint8_t *data, size_t len, size_t whole_len, void *arg)
+{
+	struct tunnel *t = arg;
+
+	metrics_add(t->params.metrics, METRICS_MESSAGES_TOO_LONG, 1);
+	log_debug("tunnel %u: a message of %zu bytes is longer than "
+		  "MAX_REQUEST_SIZE",
+	    t->params.number, whole_len);
+	channel_message(t->channel, data, len, true);
 }
 
 static void
@@ -277,6 +289,7 @@ static const struct plugboard_ops plugboard_ops = {
     on_open,
     on_message,
     on_gone,
+    on_too_long,
     on_discard,
     on_long,
 };

@@ -222,7 +222,16 @@ on_push(uint8_t *payload, size_t len, void *arg)
 	struct lane_event *e = arg;
 
 	e->event->on_push(
-	    e->lane->tunnel, payload, len, e->lane->set->params.arg);
+	    e->lane->tunnel, payload, len, e->lane->set->params.events_arg);
+}
+
+static void
+on_too_long(uint8_t *payload, size_t len, void *arg)
+{
+	struct lane_event *e = arg;
+
+	e->event->on_too_long(
+	    e->lane->tunnel, payload, len, e->lane->set->params.events_arg);
 }
 
 static void
@@ -324,6 +333,7 @@ open_lane(struct tunnels *s, unsigned i)
 		l->event_args[e].event = &p->events[e];
 		l->events[e].name = p->events[e].name;
 		l->events[e].on_push = on_push;
+		l->events[e].on_too_long = on_too_long;
 		l->events[e].is_request = p->events[e].is_request;
 		l->events[e].arg = &l->event_args[e];
 	}

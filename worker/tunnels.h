@@ -33,6 +33,8 @@ struct tunnels_event {
 	const char *name;
 	void (*on_push)(
 	    struct tunnel *, uint8_t *payload, size_t len, void *arg);
+	void (*on_too_long)(
+	    struct tunnel *, uint8_t *payload, size_t len, void *arg);
 	bool is_request; /* as in struct channel_event */
 };
 
@@ -44,6 +46,7 @@ struct tunnels_params {
 	const struct conf *conf;
 	const struct tunnels_event *events; /* at most TUNNELS_EVENTS_MAX */
 	size_t event_count;
+	void *events_arg; /* theirs */
 	const struct tunnels_ops *ops;
 	void *arg;
 };

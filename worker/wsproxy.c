@@ -251,6 +251,30 @@ wsproxy_close(
 		ws_session_closed(s, &e);
 }
 
+/* As far as it goes: what it has no place for is missing, and of an event
+ * without an id nothing can be told to anybody. */
+void
+wsproxy_too_long(struct wsproxy *w, struct tunnel *tunnel,
+    enum ws_event_type type, uint8_t *payload, size_t len)
+{
+	static const char why[] = "the event is longer than MAX_REQUEST_SIZE";
+	struct ws_event e;
+	struct ws_session *s;
+
+	(void)ws_event_parse(&e, type, payload, len);
+	if (e.id[0] == '\0') {
+		drop_event(w, "WebSocket event", why);
+		return;
+	}
+	s = type == WS_EVENT_CHECK ? NULL : ws_session_find(w, tunnel, e.id);
+	if (s == NULL && (type == WS_EVENT_CHECK || type == WS_EVENT_CONNECT))
+		reject(w, tunnel, &e, type == WS_EVENT_CHECK, why);
+	else if (s != NULL && type == WS_EVENT_FRAME)
+		ws_session_too_long(s);
+	else if (s != NULL && type == WS_EVENT_CLOSE)
+		ws_session_closed(s, &e);
+}
+
 void
 wsproxy_lost(struct wsproxy *w, const struct tunnel *tunnel)
 {

@@ -25,6 +25,7 @@
 #include <stdint.h>
 
 #include "url.h"
+#include "ws_event.h"
 
 struct clients;
 struct conf;
@@ -72,6 +73,12 @@ void
 wsproxy_frame(struct wsproxy *, struct tunnel *, uint8_t *payload, size_t len);
 void
 wsproxy_close(struct wsproxy *, struct tunnel *, uint8_t *payload, size_t len);
+
+/* What is left of an event whose message was too long (envelope.h): a check or
+ * connect is refused, a frame ends its session on both sides with 1009, a
+ * close closes. */
+void wsproxy_too_long(struct wsproxy *, struct tunnel *, enum ws_event_type,
+    uint8_t *payload, size_t len);
 
 /* The tunnel's join is over: ends all that came by it. */
 void wsproxy_lost(struct wsproxy *, const struct tunnel *);

@@ -89,6 +89,9 @@ void ws_session_adopt(struct ws_session *, const char *connection_id);
 /* A message from the client, in base64. */
 void ws_session_frame(struct ws_session *, struct ws_event *);
 
+/* One that was too long to be read: both sides are closed with 1009. */
+void ws_session_too_long(struct ws_session *);
+
 /* The client has closed. */
 void ws_session_closed(struct ws_session *, const struct ws_event *);
 

@@ -339,6 +339,13 @@ ws_session_frame(struct ws_session *s, struct ws_event *e)
 		end_stuck(s);
 }
 
+void
+ws_session_too_long(struct ws_session *s)
+{
+	end_both(s, METRICS_WS_FAULT, 1009,
+	    "the message is longer than MAX_REQUEST_SIZE");
+}
+
 /* What the application is told of a client's end: its own code; that a client
  * just vanished (1006) is 1001, as for one that navigated away. */
 static int

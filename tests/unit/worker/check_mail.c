@@ -17,7 +17,7 @@ START_TEST(fragments_become_a_message)
 	struct buf message;
 
 	inbox_init(&in, 10);
-	inbox_begin(&in);
+	inbox_begin(&in, 5);
 	inbox_append(&in, "hello", 5);
 	inbox_append(&in, "", 0);
 	inbox_append(&in, "world", 5);
@@ -30,7 +30,7 @@ START_TEST(fragments_become_a_message)
 	inbox_clear(&in);
 	ck_assert_int_eq(message.data[0], 'h');
 	inbox_give(&in, &message);
-	inbox_begin(&in);
+	inbox_begin(&in, 5);
 	ck_assert_uint_eq(inbox_size(&in), 0);
 	inbox_clear(&in);
 }
@@ -39,7 +39,7 @@ END_TEST
 START_TEST(too_long_is_only_measured)
 {
 	inbox_init(&in, 10);
-	inbox_begin(&in);
+	inbox_begin(&in, 5);
 	inbox_append(&in, "hello", 5);
 	inbox_append(&in, "worlds", 6);
 	inbox_append(&in, "more", 4);
@@ -47,11 +47,36 @@ START_TEST(too_long_is_only_measured)
 	ck_assert_uint_eq(inbox_size(&in), 15);
 	ck_assert_ptr_null(in.buf.data);
 	/* The next one is none the worse for it. */
-	inbox_begin(&in);
+	inbox_begin(&in, 5);
 	inbox_append(&in, "0123456789", 10);
 	ck_assert(!in.skip);
 	ck_assert_uint_eq(inbox_size(&in), 10);
 	inbox_clear(&in);
+}
+END_TEST
+
+/* Its envelope is that of all of it, held before or not. */
+START_TEST(too_long_leaves_its_envelope)
+{
+	static const char text[] =
+	    "[\"1\",null,\"t\",\"e\",{\"x\":0,\"request_id\":\"r\"}]";
+	static const char left[] =
+	    "[\"1\",null,\"t\",\"e\",{\"request_id\":\"r\"}]";
+	size_t frame_len[] = {5, 11}, i, at;
+
+	for (i = 0; i < 2; i++) {
+		inbox_init(&in, 10);
+		inbox_begin(&in, frame_len[i]);
+		for (at = 0; at < sizeof(text) - 1; at++) {
+			inbox_append(&in, text + at, 1);
+			ck_assert(in.skip == (i == 1 || at >= 10));
+		}
+		ck_assert_ptr_null(in.buf.data);
+		ck_assert_ptr_null(envelope_end(&in.envelope));
+		ck_assert_uint_eq(in.envelope.len, sizeof(left) - 1);
+		ck_assert_mem_eq(in.envelope.text, left, sizeof(left) - 1);
+		inbox_clear(&in);
+	}
 }
 END_TEST
 
@@ -172,6 +197,7 @@ main(void)
 	tcase_add_checked_fixture(tc, setup, NULL);
 	tcase_add_test(tc, fragments_become_a_message);
 	tcase_add_test(tc, too_long_is_only_measured);
+	tcase_add_test(tc, too_long_leaves_its_envelope);
 	tcase_add_test(tc, urgent_goes_before_what_has_not_begun);
 	tcase_add_test(tc, fresh_is_the_first);
 	tcase_add_test(tc, token_and_version_follow_the_query);
