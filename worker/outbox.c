@@ -16,6 +16,7 @@ outbox_init(struct outbox *o)
 {
 	TAILQ_INIT(&o->list);
 	o->count = 0;
+	o->held = 0;
 }
 
 static void
@@ -25,6 +26,7 @@ end_first(struct outbox *o, bool sent)
 
 	TAILQ_REMOVE(&o->list, e, entry);
 	o->count--;
+	o->held -= e->message.held;
 	if (sent && e->message.sent != NULL)
 		e->message.sent(e->message.sent_arg);
 	e->message.end(e->message.arg, sent);
@@ -70,6 +72,7 @@ outbox_push(struct outbox *o, const struct outbox_message *message, bool urgent)
 	else
 		TAILQ_INSERT_TAIL(&o->list, e, entry);
 	o->count++;
+	o->held += message->held;
 	return 0;
 }
 
@@ -131,5 +134,6 @@ outbox_text(struct outbox_message *message, const uint8_t *data, size_t len)
 	message->end = text_end;
 	message->arg = t;
 	message->len = len;
+	message->held = sizeof(*t) + len + sizeof(struct outbox_entry);
 	return 0;
 }

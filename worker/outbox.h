@@ -20,7 +20,8 @@ struct outbox_message {
 	/* Called once: sent whole (handed to the kernel), or discarded. */
 	void (*end)(void *arg, bool sent);
 	void *arg;
-	size_t len; /* about how long it will be, 0: short */
+	size_t len;  /* about how long it will be, 0: short */
+	size_t held; /* bytes of memory that nobody else bounds, or 0 */
 	/* Called as its last byte is handed to the kernel, before end; or
 	 * NULL. */
 	void (*sent)(void *sent_arg);
@@ -32,6 +33,7 @@ struct outbox_entry;
 struct outbox {
 	TAILQ_HEAD(outbox_list, outbox_entry) list;
 	size_t count;
+	size_t held; /* of all messages */
 };
 
 void outbox_init(struct outbox *);

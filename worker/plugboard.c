@@ -26,7 +26,27 @@
 
 #define RX_LEN (64 * 1024)
 
+/* What is said to Plugboard because of what it said: more than this, and no
+ * more of it is heard until half of that was taken. */
+#define HELD_MAX (1024 * 1024)
+
 /* --- the queue ------------------------------------------------------------ */
+
+/* One that asks, and does not read the answers, is not asked to stop: it is
+ * not listened to. Its own connection fills up then, and SEND_TIMEOUT ends
+ * it. */
+static void
+set_deaf(struct plugboard *pb)
+{
+	size_t held = sender_held(pb->sender);
+	bool deaf = pb->deaf ? held > HELD_MAX / 2 : held > HELD_MAX;
+
+	if (deaf == pb->deaf || pb->link == NULL || pb->link->wsi == NULL)
+		return;
+	pb->deaf = deaf;
+	(void)lws_rx_flow_control(pb->link->wsi, deaf ? 0 : 1);
+	loop_kick(pb->params.loop);
+}
 
 static void
 ask_writable(struct plugboard *pb)
@@ -45,8 +65,10 @@ plugboard_send(
 		message->end(message->arg, false);
 		return;
 	}
-	if (sender_push(pb->sender, message, urgent) == 0)
-		ask_writable(pb);
+	if (sender_push(pb->sender, message, urgent) == -1)
+		return;
+	ask_writable(pb);
+	set_deaf(pb);
 }
 
 int
@@ -85,7 +107,7 @@ reset(struct plugboard *pb)
 	struct link *link = pb->link;
 
 	pb->link = NULL;
-	pb->open = pb->closing = false;
+	pb->open = pb->closing = pb->deaf = false;
 	reach_cancel(pb->reach);
 	pb->reach = NULL;
 	timer_stop(pb->deadline);
@@ -319,6 +341,7 @@ write_fragment(struct plugboard *pb, struct lws *wsi)
 		(enum lws_write_protocol)flags) < (int)f.len)
 		return -1;
 	sender_wrote(pb->sender, &f);
+	set_deaf(pb);
 	return 0;
 }
 

@@ -47,6 +47,7 @@ struct plugboard {
 	char *path;		/* with the token in it: wiped after use */
 	bool open;
 	bool closing;
+	bool deaf; /* nothing is read until more was sent */
 	uint16_t close_code;
 	char close_reason[124]; /* RFC 6455 §5.5: 125 with the code */
 	struct plugboard_end end;

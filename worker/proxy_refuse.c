@@ -19,6 +19,8 @@
 #include "util.h"
 
 #define MESSAGE_MAX 4096
+/* Of one that waits in the tunnel's queue: its entry there, its timer. */
+#define OVERHEAD 256
 
 static void
 put_string(struct buf *b, const char *s)
@@ -96,6 +98,7 @@ send_small(struct proxied *p)
 	    .end = on_small_end,
 	    .arg = p,
 	    .len = p->small.len,
+	    .held = sizeof(*p) + p->small.cap + OVERHEAD,
 	};
 
 	p->stage = PROXIED_ANSWERING;

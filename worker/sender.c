@@ -92,6 +92,12 @@ sender_is_empty(const struct sender *s)
 	return outbox_is_empty(&s->outbox);
 }
 
+size_t
+sender_held(const struct sender *s)
+{
+	return s->outbox.held;
+}
+
 void
 sender_read(struct sender *s, uint8_t *out, size_t cap,
     struct outbox_fragment *fragment)

@@ -49,6 +49,9 @@ int sender_push(struct sender *, const struct outbox_message *, bool urgent);
 
 bool sender_is_empty(const struct sender *);
 
+/* Bytes of memory that the queue holds and nobody else bounds. */
+size_t sender_held(const struct sender *);
+
 /* The next fragment, to be written at once, then sender_wrote. Not empty. */
 void sender_read(
     struct sender *, uint8_t *out, size_t cap, struct outbox_fragment *);

@@ -15,9 +15,6 @@
 #include "wsproxy_parts.h"
 
 #define REQUEST_MAX (96 * 1024)
-/* Events of ours that may wait in tunnels' queues before nothing new is begun
- * and nothing said of it: Plugboard does not read what it asks for. */
-#define ANSWERS_MAX 1024
 /* A flood is one line a second. */
 #define REJECTED_LOG_MS 1000
 /* How long the last words of all sessions may take, and how often that is
@@ -156,10 +153,6 @@ on_request(
 	struct buf request;
 	const char *why;
 
-	if (w->answers >= ANSWERS_MAX) {
-		log_rejected(w, e->id, "plugboard does not read the answers");
-		return;
-	}
 	buf_init(&request, REQUEST_MAX);
 	why = begin(w, tunnel, e, is_check, &request);
 	if (why != NULL)

@@ -67,7 +67,6 @@ struct wsproxy {
 	unsigned count;
 	struct ws_lane lane[TUNNELS_MAX];
 	size_t pending;	     /* messages in tunnels' queues */
-	size_t answers;	     /* … of which are no ws_frame */
 	int64_t rejected_ms; /* when that was logged last … */
 	uint64_t rejected;   /* … and how often it was since */
 	bool draining;

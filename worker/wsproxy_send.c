@@ -148,8 +148,6 @@ end_outgoing(void *arg, bool sent)
 	}
 	o->lane->backlog -= o->cost;
 	o->owner->pending--;
-	if (!o->is_frame)
-		o->owner->answers--;
 	let_go(o->lane);
 	buf_clear(&o->head);
 	free(o);
@@ -192,6 +190,7 @@ outgoing_send(struct ws_outgoing *o, struct wsproxy *w, struct tunnel *tunnel)
 	    .end = end_outgoing,
 	    .arg = o,
 	    .len = o->head.len + WS_BASE64_LEN(o->len),
+	    .held = o->is_frame ? 0 : o->cost,
 	};
 
 	if (o->head.failed) {
@@ -203,8 +202,6 @@ outgoing_send(struct ws_outgoing *o, struct wsproxy *w, struct tunnel *tunnel)
 	o->lane = lane_of(w, tunnel);
 	o->lane->backlog += o->cost;
 	w->pending++;
-	if (!o->is_frame)
-		w->answers++;
 	plugboard_send(tunnel_plugboard(tunnel), &message, false);
 	return 0;
 }
