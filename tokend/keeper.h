@@ -13,8 +13,12 @@
 #include "store.h"
 #include "token.h"
 
-/* Rows that were expired when they were read: those of many old ones. */
-#define KEEPER_STALE_MAX 128
+/* Rows that are remembered without their token: they are removed once they are
+ * expired. Of more than these the next start sees to the rest. */
+#define KEEPER_PAST_MAX 128
+struct keeper_past {
+	int64_t row, exp_s;
+};
 
 struct keeper {
 	struct tokens tokens;
@@ -25,8 +29,8 @@ struct keeper {
 	bool previous_given; /* it stands in the configuration */
 	bool adopted;	     /* the store may be written */
 	bool unsaved;	     /* the current one is not in the store yet */
-	int64_t stale[KEEPER_STALE_MAX];
-	unsigned stales;
+	struct keeper_past past[KEEPER_PAST_MAX];
+	unsigned pasts;
 	/* Counted since the start, but for unreadable: as last seen. */
 	uint64_t errors[PROTO_STORE_ERRORS];
 	uint64_t refused, resealed, unreadable;
@@ -51,6 +55,14 @@ void keeper_close(struct keeper *);
  * could read. Tries again what failed before. */
 void keeper_save(struct keeper *);
 
+/*
+ * After a refresh: the server has put the earlier tokens out of use. They
+ * leave the memory, but for those that are not stored; their rows stay until
+ * they expire, and are read again if all else is refused. A revoked one's row
+ * is removed.
+ */
+void keeper_settle(struct keeper *);
+
 /* Seals all rows with the present key, in one transaction. Faults are logged
  * and counted. */
 enum store_fault keeper_reseal(struct keeper *);
@@ -64,6 +76,9 @@ void keeper_rotate(struct keeper *, struct proto_report *);
 /* The server said no to the current token. False: it is not the current one
  * (any more). */
 bool keeper_refuse(struct keeper *, const struct proto_refused *);
+/* … and for good: it is not presented again, not even when it is all there
+ * is. */
+void keeper_revoke(struct keeper *, struct token *);
 
 /* The best candidate and its state. */
 struct token *keeper_best(const struct keeper *, enum proto_token_state *);

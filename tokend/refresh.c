@@ -161,26 +161,6 @@ log_failure(const struct refresh *r, enum proto_refresh outcome)
 		    proto_refresh_name(outcome), left_s);
 }
 
-/* It is not presented again: not even when it is all there is. */
-static void
-set_aside(struct refresh *r, struct token *token)
-{
-	struct keeper *k = r->params.keeper;
-
-	log_errorx("plugboard has revoked the token %s: it is set aside and "
-		   "not presented again; give a new one (telephonectl token "
-		   "set)",
-	    token->claims.jti);
-	log_audit(
-	    LOG_LEVEL_ERROR, "refused", "jti %s is revoked", token->claims.jti);
-	(void)util_fmt(k->refusal, sizeof(k->refusal), "jti %s was revoked",
-	    token->claims.jti);
-	(void)tokens_refuse(&k->tokens, token->claims.jti, 0);
-	token->revoked = true;
-	k->refused++;
-	r->params.ops->on_change(r->params.arg);
-}
-
 static void
 fail(struct refresh *r, enum proto_refresh outcome)
 {
@@ -190,8 +170,10 @@ fail(struct refresh *r, enum proto_refresh outcome)
 	r->asked = 0;
 	r->failed_in_a_row++;
 	log_failure(r, outcome);
-	if (outcome == PROTO_REFRESH_REVOKED && best != NULL)
-		set_aside(r, best);
+	if (outcome == PROTO_REFRESH_REVOKED && best != NULL) {
+		keeper_revoke(r->params.keeper, best);
+		r->params.ops->on_change(r->params.arg);
+	}
 	refresh_plan(r);
 }
 
@@ -286,6 +268,7 @@ take(struct refresh *r, const char *text)
 	token->refused = token->revoked = false;
 	token->reserve = reserve;
 	keeper_save(k);
+	keeper_settle(k);
 	log_info("token refreshed: jti %s expires in %" PRId64 " s",
 	    token->claims.jti, token->claims.exp_s - util_wall_ms() / 1000);
 	log_audit(LOG_LEVEL_INFO, "refreshed",

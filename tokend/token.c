@@ -83,6 +83,8 @@ is_better(const struct token *a, const struct token *b, int64_t now_s)
 
 	if (ra != rb)
 		return ra > rb;
+	if (ra == RANK_REFUSED && a->refusals != b->refusals)
+		return a->refusals < b->refusals;
 	if (a->claims.iat_s != b->claims.iat_s)
 		return a->claims.iat_s > b->claims.iat_s;
 	return a->source > b->source; /* refreshed, given, stored */
@@ -187,9 +189,11 @@ tokens_refuse(struct tokens *t, const char *jti, uint16_t status)
 
 	for (i = 0; i < t->count; i++) {
 		token = t->candidate[i];
-		if (token->refused || strcmp(token->claims.jti, jti) != 0)
+		if (strcmp(token->claims.jti, jti) != 0)
 			continue;
-		found = token->refused = true;
+		found = found || !token->refused;
+		token->refused = true;
+		token->refusals++;
 		token->status = status;
 	}
 	return found;
@@ -210,8 +214,10 @@ tokens_forgive(struct tokens *t)
 {
 	unsigned i;
 
-	for (i = 0; i < t->count; i++)
+	for (i = 0; i < t->count; i++) {
 		t->candidate[i]->refused = t->candidate[i]->revoked = false;
+		t->candidate[i]->refusals = 0;
+	}
 }
 
 int64_t

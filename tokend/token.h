@@ -6,9 +6,10 @@
  *
  * The choice: of those that the server did not refuse, the unexpired one with
  * the latest iat (the given one when equal); else an expired one, once, since
- * the server's clock decides; else, of the refused that are not dead, the
- * latest. Dead is what the server has revoked, and what it refused after its
- * life: neither is presented again.
+ * the server's clock decides; else, of the refused that are not dead, the one
+ * that was refused the least often, so that each has its turn. Dead is what the
+ * server has revoked, and what it refused after its life: neither is presented
+ * again.
  */
 #ifndef TOKEND_TOKEN_H
 #define TOKEND_TOKEN_H
@@ -26,14 +27,15 @@ struct token {
 	struct jwt claims;
 	char *text; /* secret_alloc'ed, PROTO_TOKEN_MAX bytes */
 	enum proto_source source;
-	int64_t row;	  /* in the store, -1: not stored */
-	int64_t since_ms; /* wall clock: when it came here */
-	uint16_t status;  /* of the refusal: 403, or 0 for its join */
-	bool refused;	  /* set aside: the server may yet take it */
-	bool revoked;	  /* set aside for good */
-	bool reserve;	  /* refreshed, but it would expire before the one that
-			     it replaces: for when that is refused */
-	bool verified;	  /* its signature was checked */
+	int64_t row;	   /* in the store, -1: not stored */
+	int64_t since_ms;  /* wall clock: when it came here */
+	uint16_t status;   /* of the refusal: 403, or 0 for its join */
+	bool refused;	   /* set aside: the server may yet take it */
+	unsigned refusals; /* how often, since it was last forgiven */
+	bool revoked;	   /* set aside for good */
+	bool reserve;	   /* refreshed, but it would expire before the one that
+			      it replaces: for when that is refused */
+	bool verified;	   /* its signature was checked */
 };
 
 struct tokens {
@@ -65,7 +67,8 @@ tokens_best(const struct tokens *, int64_t now_s, enum proto_token_state *);
 struct token *
 tokens_offer(const struct tokens *, int64_t now_s, enum proto_token_state *);
 
-/* The server said no. True when there was an unrefused one with that jti. */
+/* The server said no, again maybe. True when there was an unrefused one with
+ * that jti. */
 bool tokens_refuse(struct tokens *, const char *jti, uint16_t status);
 /* How many are set aside. */
 unsigned tokens_refused(const struct tokens *);

@@ -74,6 +74,9 @@ START_TEST(refused_ones_come_last)
 	ck_assert_str_eq(best(250, PROTO_TOKEN_VALID), "a");
 	ck_assert_str_eq(best(2000, PROTO_TOKEN_EXPIRED), "a");
 	ck_assert(tokens_refuse(&tokens, "a", 403));
+	/* b was refused twice: each has its turn. */
+	ck_assert_str_eq(best(250, PROTO_TOKEN_REFUSED_ALL), "a");
+	ck_assert(!tokens_refuse(&tokens, "a", 403));
 	ck_assert_str_eq(best(250, PROTO_TOKEN_REFUSED_ALL), "b");
 	tokens_forgive(&tokens);
 	ck_assert_str_eq(best(250, PROTO_TOKEN_VALID), "b");

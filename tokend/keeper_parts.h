@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of keeper.h share, and nobody else needs. */
+#ifndef TOKEND_KEEPER_PARTS_H
+#define TOKEND_KEEPER_PARTS_H
+
+#include "keeper.h"
+#include "log.h"
+
+int64_t keeper_now_s(void);
+
+/* One line of the audit log about a token. */
+void keeper_audit(enum log_level, const char *event, const struct token *);
+
+/* Counts a fault for the metric and returns it; STORE_OK passes through. */
+enum store_fault keeper_note(struct keeper *, enum store_fault);
+
+/* 0, or a sysexits code (logged): rows are there, and none of them is opened
+ * by either seal. */
+int keeper_try_seals(struct keeper *, struct seal *, struct seal *previous);
+
+/* Remembers a row whose token is not, or will not be, among the candidates. */
+void keeper_remember(struct keeper *, int64_t row, int64_t exp_s);
+
+/*
+ * Makes the store ours unless it is. A store that could be read and cannot be
+ * written just now must not keep a good token from being used: 0 then, too, and
+ * writing is tried again. Else a sysexits code (logged).
+ */
+int keeper_adopt(struct keeper *);
+
+/* Writes one candidate to the store; sets unsaved when that fails. */
+void keeper_save_one(struct keeper *, struct token *);
+
+/* Takes in what is in the store and no candidate any more: when all that are
+ * left were refused, an earlier one may yet do. */
+void keeper_recall(struct keeper *);
+
+#endif

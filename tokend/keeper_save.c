@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT */
+/* From the candidates to the store. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "keeper.h"
+#include "keeper_parts.h"
+#include "log.h"
+#include "secret.h"
+#include "util.h"
+
+#define SEALED_MAX SEAL_TEXT_MAX(PROTO_TOKEN_MAX)
+
+struct resealing {
+	struct seal *seal, *previous;
+	char *text;
+	unsigned rows, readable, by_previous;
+};
+
+static bool
+seal_again(const char *sealed, char *out, size_t size, void *arg)
+{
+	struct resealing *r = arg;
+	bool changed = false;
+
+	r->rows++;
+	if (seal_open(r->seal, sealed, r->text, PROTO_TOKEN_MAX) == 0) {
+		r->readable++;
+	} else if (r->previous != NULL &&
+	    seal_open(r->previous, sealed, r->text, PROTO_TOKEN_MAX) == 0) {
+		changed = seal_close(r->seal, r->text, out, size) == 0;
+		r->readable += changed;
+		r->by_previous += changed;
+	}
+	explicit_bzero(r->text, PROTO_TOKEN_MAX);
+	return changed;
+}
+
+enum store_fault
+keeper_reseal(struct keeper *k)
+{
+	struct resealing r = {.seal = k->seal, .previous = k->previous};
+	enum store_fault fault;
+
+	if (!k->adopted)
+		return STORE_LOCKED; /* or full: said before, tried again */
+	r.text = secret_alloc(PROTO_TOKEN_MAX);
+	fault =
+	    keeper_note(k, store_rewrite(k->store, seal_again, SEALED_MAX, &r));
+	secret_free(r.text, PROTO_TOKEN_MAX);
+	if (fault != STORE_OK)
+		return fault;
+	k->unreadable = r.rows - r.readable;
+	k->resealed += r.by_previous;
+	seal_free(k->previous); /* all that it opened is sealed anew */
+	k->previous = NULL;
+	if (r.by_previous == 0)
+		return STORE_OK;
+	log_info("%u rows of the store are sealed with the present "
+		 "SECRET_KEY_BASE now; SECRET_KEY_BASE_PREVIOUS is no longer "
+		 "needed",
+	    r.by_previous);
+	log_audit(LOG_LEVEL_INFO, "rotated",
+	    "%u rows of the store sealed anew, %" PRIu64 " unreadable",
+	    r.by_previous, k->unreadable);
+	return STORE_OK;
+}
+
+void
+keeper_save_one(struct keeper *k, struct token *token)
+{
+	char *sealed = malloc(SEALED_MAX);
+
+	k->unsaved = true;
+	if (k->adopted && sealed != NULL &&
+	    seal_close(k->seal, token->text, sealed, SEALED_MAX) == 0 &&
+	    keeper_note(k,
+		store_save(k->store, sealed, token->claims.exp_s,
+		    &token->row)) == STORE_OK)
+		k->unsaved = false;
+	if (k->unsaved)
+		log_errorx("the current token is not stored: a restart would "
+			   "need a new one; trying again");
+	free(sealed);
+}
+
+static void
+remove_past(struct keeper *k, const struct token *best)
+{
+	struct keeper_past *p;
+	unsigned i, kept = 0;
+
+	for (i = 0; i < k->pasts; i++) {
+		p = &k->past[i];
+		if (p->exp_s > keeper_now_s())
+			k->past[kept++] = *p;
+		else if (p->row != best->row)
+			(void)keeper_note(k, store_delete(k->store, p->row));
+	}
+	k->pasts = kept;
+}
+
+/* What is expired, and not the last one standing. */
+static void
+remove_expired(struct keeper *k, const struct token *best)
+{
+	struct token *token;
+	unsigned i;
+
+	remove_past(k, best);
+	for (i = 0; i < k->tokens.count;) {
+		token = k->tokens.candidate[i];
+		if (token == best || token->claims.exp_s > keeper_now_s()) {
+			i++;
+			continue;
+		}
+		if (token->row != -1)
+			(void)keeper_note(
+			    k, store_delete(k->store, token->row));
+		tokens_remove(&k->tokens, token);
+	}
+}
+
+/* One in reserve is for when the current one is refused, so it is kept, too. */
+static void
+save_reserves(struct keeper *k)
+{
+	struct token *token;
+	unsigned i;
+
+	for (i = 0; i < k->tokens.count; i++) {
+		token = k->tokens.candidate[i];
+		if (token->reserve && token->row == -1)
+			keeper_save_one(k, token);
+	}
+}
+
+void
+keeper_save(struct keeper *k)
+{
+	enum proto_token_state state;
+	struct token *best = keeper_best(k, &state);
+
+	k->unsaved = false;
+	if (k->store == NULL)
+		return;
+	(void)keeper_adopt(k);
+	if (k->previous != NULL)
+		(void)keeper_reseal(k);
+	if (best == NULL)
+		return;
+	save_reserves(k);
+	if (best->row == -1)
+		keeper_save_one(k, best);
+	if (!k->unsaved && k->adopted && state == PROTO_TOKEN_VALID)
+		remove_expired(k, best);
+}
+
+/* It leaves the memory: true when it did. */
+static bool
+settle_one(struct keeper *k, struct token *token)
+{
+	if (!token->revoked)
+		keeper_remember(k, token->row, token->claims.exp_s);
+	else if (keeper_note(k, store_delete(k->store, token->row)) != STORE_OK)
+		return false; /* or it would be read again */
+	tokens_remove(&k->tokens, token);
+	return true;
+}
+
+void
+keeper_settle(struct keeper *k)
+{
+	enum proto_token_state state;
+	struct token *best = keeper_best(k, &state), *token;
+	unsigned i = 0;
+
+	if (best == NULL || best->row == -1 ||
+	    best->source != PROTO_SOURCE_REFRESH)
+		return; /* what cannot be read again is kept */
+	while (i < k->tokens.count) {
+		token = k->tokens.candidate[i];
+		if (token == best || token->reserve || token->row == -1 ||
+		    !settle_one(k, token))
+			i++;
+	}
+}
