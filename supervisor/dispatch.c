@@ -46,6 +46,17 @@ service_configure_tokend(struct service *s, const struct conf *conf,
 }
 
 void
+service_configure_new_tokend(struct service *s)
+{
+	struct config_secrets secrets = s->secrets;
+
+	if (s->secret_tried != -1)
+		secrets.previous = s->secret_tried;
+	s->acks_due = 0;
+	service_configure_tokend(s, &s->conf, &secrets);
+}
+
+void
 service_link(struct service *s, struct child *worker)
 {
 	int sv[2];
@@ -82,8 +93,7 @@ on_hello(struct child *c, void *arg)
 
 	if (child_role(c) == PROTO_TOKEND) {
 		link_all(s);
-		s->acks_due = 0;
-		service_configure_tokend(s, &s->conf, &s->secrets);
+		service_configure_new_tokend(s);
 		return;
 	}
 	service_link(s, c);

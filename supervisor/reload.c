@@ -91,6 +91,7 @@ adopt(struct reload *r)
 	swap_conf(r);
 	s->secrets = r->secrets;
 	r->secrets = secrets;
+	util_close(&s->secret_tried); /* tokend can read its store by these */
 	s->generation++;
 }
 
@@ -107,6 +108,18 @@ undo(struct reload *r)
 		service_configure_tokend(s, &s->conf, &s->secrets);
 }
 
+/* tokend has not said whether it took the new secret: if it did, the store is
+ * sealed with it, and the next one must be able to read that. */
+static void
+keep_secret(struct reload *r)
+{
+	struct service *s = r->service;
+
+	util_close(&s->secret_tried);
+	s->secret_tried = r->secrets.secret;
+	r->secrets.secret = -1;
+}
+
 void
 reload_cancel(struct reload *r, const char *why)
 {
@@ -114,7 +127,9 @@ reload_cancel(struct reload *r, const char *why)
 		return;
 	if (r->service->fresh != NULL)
 		child_kill(r->service->fresh, why);
-	if (r->judged && !r->service->stopping)
+	if (!r->judged)
+		keep_secret(r);
+	else if (!r->service->stopping)
 		undo(r);
 	tell(r, "given up: %s; what ran before goes on", why);
 	finish(r, EX_SOFTWARE);
@@ -128,6 +143,10 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	if (!r->judged) {
+		/* Whatever it would say later, it would be by other values. */
+		if (r->service->tokend != NULL)
+			child_kill(r->service->tokend,
+			    "it does not judge the new configuration");
 		reload_cancel(r, "tokend does not answer");
 		return;
 	}

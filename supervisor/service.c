@@ -288,6 +288,8 @@ on_child_end(struct service *s, struct child **slot, int status)
 	char text[64];
 
 	*slot = NULL;
+	if (role == PROTO_TOKEND && !child_is_running(c))
+		util_close(&s->secret_tried); /* it may be what it died of */
 	/* Who was told to leave and did is not worth a line. */
 	if (status != 0 || (!s->stopping && slot < &s->old[0]))
 		log_warnx("%s (pid %d) ended with %s after %" PRId64 " s",
@@ -412,7 +414,7 @@ service_create(struct event_base *base, struct config *config,
 	s->config = config;
 	s->conf = *conf;
 	s->secrets = *secrets;
-	s->listener = -1;
+	s->secret_tried = s->listener = -1;
 	walls_init(&s->walls);
 	notify_init(&s->notify);
 	s->root = priv_is_root();
@@ -445,6 +447,7 @@ service_free(struct service *s)
 	event_free(s->child_signal);
 	conf_clear(&s->conf);
 	config_close_secrets(&s->secrets);
+	util_close(&s->secret_tried);
 	util_close(&s->listener);
 	free(s);
 }

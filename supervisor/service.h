@@ -31,7 +31,8 @@ struct service {
 	struct config *config;
 	struct conf conf;
 	struct config_secrets secrets;
-	int listener; /* health, -1: none */
+	int secret_tried; /* of a reload whose tokend ended over it, -1 */
+	int listener;	  /* health, -1: none */
 	bool root;
 	struct child *tokend;
 	struct child *worker;			   /* the one that serves */
@@ -80,6 +81,11 @@ void service_swap(struct service *);
 /* Sends tokend its configuration and secrets (again). */
 void service_configure_tokend(
     struct service *, const struct conf *, const struct config_secrets *);
+
+/* The same with what is in force, for a tokend that is being born. One that
+ * ended in a reload may have sealed the store with the new secret: that is
+ * then given as the previous one. */
+void service_configure_new_tokend(struct service *);
 
 /* Asks a running child for its status; on what it answers, control_status is
  * called. False: it cannot answer. */

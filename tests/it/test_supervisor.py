@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: MIT
 """The supervisor where it is easily wrong: pauses, reloads that fail, and what a reload may not change."""
-import json, os, pwd, signal, threading, time
+import json, os, pwd, signal, sqlite3, threading, time
 
 from harness import check, cmdline, descendants, equal, stat_of, until
 
 
 def configured(s, text, **more):
     """A telephone with a configuration file, and how to write that anew."""
-    s.start_board()
-    s.start_backend()
+    if s.board is None:
+        s.start_board()
+    if s.backend is None:
+        s.start_backend()
     path = f"{s.dir}/conf"
 
     def write(new):
@@ -157,6 +159,63 @@ def test_reload_whose_tokend_dies(s):
     check("given up: tokend ended" in done.stdout, done.stdout)
     check(time.monotonic() - begin < 5, "it is told at once")
     until(lambda: phone.ctl("reload").returncode == 0, "the next one is done")
+
+
+def sealed_row(s, secret, token):
+    """The row of a store with this token, sealed with this secret."""
+    path = f"{s.dir}/other.db"
+    s.start(wait="ready", SECRET_KEY_BASE=secret, TELEPHONE_TOKEN=token, TOKEN_DB_PATH=path,
+            CONTROL_SOCKET=f"{s.dir}/other.sock").stop()
+    with sqlite3.connect(path) as db:
+        return db.execute("SELECT encrypted_token FROM tokens").fetchone()[0]
+
+
+def test_reload_whose_tokend_dies_when_all_is_sealed_anew(s):
+    """Between the store and its word: the rows are sealed with the new secret,
+    and nobody has told the supervisor, which still has the old one."""
+    s.start_board()
+    token, new = s.token(), "cd" * 32
+    row = sealed_row(s, new, token)
+    phone, write = configured(s, f"SECRET_KEY_BASE={s.secret}\n", SECRET_KEY_BASE=None, TELEPHONE_TOKEN=token)
+    tokend = phone.child("tokend")
+    os.kill(tokend, signal.SIGSTOP)
+    write(f"SECRET_KEY_BASE={new}\nSECRET_KEY_BASE_PREVIOUS={s.secret}\n")
+    reload = in_background(lambda: phone.ctl("reload"))
+    time.sleep(0.3)
+    db = sqlite3.connect(f"{s.dir}/telephone.db")
+    with db:
+        equal(db.execute("UPDATE tokens SET encrypted_token = ?", (row,)).rowcount, 1)
+    db.close()
+    os.kill(tokend, signal.SIGKILL)
+    equal(reload().returncode, 70, "given up")
+    until(lambda: phone.status().get("token", {}).get("state") == "valid", "the new one reads the store")
+    check(not phone.has_log("nothing in the store can be read"), "at once")
+    os.kill(phone.child("tokend"), signal.SIGKILL)
+    phone.wait_log(r"tokend \(pid \d+\) ended", count=2)
+    until(lambda: phone.status().get("token", {}).get("state") == "valid", "and the one after it")
+    until(lambda: phone.ctl("reload").returncode == 0, "the reload is done at last")
+    equal(s.call("GET", "/bytes/5").status, 200)
+    phone.stop()
+    s.start(SECRET_KEY_BASE=new, TELEPHONE_TOKEN=None)
+
+
+def test_reload_whose_tokend_dies_over_a_secret_that_is_none(s):
+    """It is not given to the next one for ever."""
+    path = f"{s.dir}/secret"
+    for text in (s.secret, ""):
+        with open(f"{path}{len(text)}", "w") as f:
+            f.write(text)
+        os.chmod(f.name, 0o644)
+    phone, write = configured(s, f"SECRET_KEY_BASE_FILE={path}64\n", SECRET_KEY_BASE=None)
+    tokend = phone.child("tokend")
+    os.kill(tokend, signal.SIGSTOP)
+    write(f"SECRET_KEY_BASE_FILE={path}0\n")
+    reload = in_background(lambda: phone.ctl("reload"))
+    time.sleep(0.3)
+    os.kill(tokend, signal.SIGKILL)
+    equal(reload().returncode, 70, "given up")
+    until(lambda: phone.status().get("token", {}).get("state") == "valid", "the old secret is in force")
+    equal(phone.ctl("reload").returncode, 78, "and the new one is refused")
 
 
 def test_more_reloads_than_may_drain(s):
