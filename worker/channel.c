@@ -13,11 +13,9 @@
 #include <event2/event.h>
 
 #include "buf.h"
-#include "channel.h"
+#include "channel_parts.h"
 #include "heartbeat.h"
 #include "log.h"
-#include "metrics.h"
-#include "phx.h"
 #include "plugboard.h"
 #include "timer.h"
 #include "util.h"
@@ -35,29 +33,6 @@
 
 #define CONTROL_MESSAGE_MAX 1024
 #define REASON_MAX 128
-
-enum channel_state {
-	CHANNEL_IDLE,
-	CHANNEL_WAITING, /* for the delay of a rejoin */
-	CHANNEL_JOINING,
-	CHANNEL_JOINED,
-	CHANNEL_LEAVING,
-};
-
-struct channel {
-	struct channel_params params;
-	enum channel_state state;
-	char topic[CHANNEL_TOPIC_MAX];
-	char join_ref[CHANNEL_REF_MAX];
-	char leave_ref[CHANNEL_REF_MAX];
-	char refresh_ref[CHANNEL_REF_MAX]; /* "": none under way */
-	uint64_t last_ref;
-	uint64_t generation;
-	int64_t joined_at_ms;
-	unsigned crashes; /* in a row */
-	struct event *reply, *refresh, *rejoin;
-	struct heartbeat *heartbeat;
-};
 
 /* --- sending -------------------------------------------------------------- */
 
@@ -175,8 +150,8 @@ rejoin_delay_ms(unsigned crashes)
 }
 
 /* The server has no channel for us any more, but the socket is fine. */
-static void
-rejoin(struct channel *c, const char *why, enum metrics_id metric)
+void
+channel_rejoin(struct channel *c, const char *why, enum metrics_id metric)
 {
 	int64_t delay_ms;
 
@@ -223,8 +198,8 @@ on_joined(struct channel *c)
 	c->params.ops->on_joined(c->params.arg);
 }
 
-static void
-on_join_reply(struct channel *c, const struct phx_reply *reply)
+void
+channel_on_join_reply(struct channel *c, const struct phx_reply *reply)
 {
 	char reason[REASON_MAX];
 
@@ -247,10 +222,16 @@ on_reply_deadline(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	if (c->state == CHANNEL_LEAVING)
-		c->params.ops->on_left(c->params.arg);
+		channel_end_leave(c);
 	else
 		die(c, PROTO_REASON_JOIN_TIMEOUT,
 		    "phx_join was not answered in time");
+}
+
+void
+channel_end_leave(struct channel *c)
+{
+	c->params.ops->on_left(c->params.arg);
 }
 
 void
@@ -373,8 +354,15 @@ take_token(struct channel *c, struct json_str payload)
 	explicit_bzero(token, sizeof(token));
 }
 
-static void
-on_refresh_reply(struct channel *c, const struct phx_reply *reply)
+void
+channel_on_refresh_push(struct channel *c, struct json_str payload)
+{
+	if (c->refresh_ref[0] != '\0')
+		take_token(c, payload);
+}
+
+void
+channel_on_refresh_reply(struct channel *c, const struct phx_reply *reply)
 {
 	char reason[REASON_MAX] = "";
 
@@ -387,169 +375,6 @@ on_refresh_reply(struct channel *c, const struct phx_reply *reply)
 	    strcmp(reason, ":token_revoked") == 0 ? PROTO_REFRESH_REVOKED
 						  : PROTO_REFRESH_REFUSED,
 	    NULL);
-}
-
-/* --- what arrives --------------------------------------------------------- */
-
-static void
-drop_message(struct channel *c, const char *why)
-{
-	metrics_add(c->params.metrics, METRICS_MESSAGES_DROPPED, 1);
-	log_debug("channel: message dropped: %s", why);
-}
-
-/* Something was sent to a channel that the server does not have (any more),
- * and nobody told us. */
-static void
-on_stray_reply(
-    struct channel *c, const struct phx_msg *m, const struct phx_reply *reply)
-{
-	char reason[REASON_MAX];
-
-	if (c->state == CHANNEL_JOINED && !reply->ok &&
-	    phx_is(m->topic, c->topic) &&
-	    phx_get_str(reply->response, "reason", reason, sizeof(reason)) &&
-	    strcmp(reason, "unmatched topic") == 0)
-		rejoin(c, reason, METRICS_REJOIN_UNMATCHED);
-}
-
-static void
-on_reply(struct channel *c, const struct phx_msg *m)
-{
-	struct phx_reply reply;
-
-	if (!phx_parse_reply(&reply, m->payload))
-		drop_message(c, "a phx_reply without status");
-	else if (c->state == CHANNEL_JOINING && phx_is(m->ref, c->join_ref))
-		on_join_reply(c, &reply);
-	else if (c->state == CHANNEL_LEAVING && phx_is(m->ref, c->leave_ref))
-		c->params.ops->on_left(c->params.arg);
-	else if (c->refresh_ref[0] != '\0' && phx_is(m->ref, c->refresh_ref))
-		on_refresh_reply(c, &reply);
-	else
-		on_stray_reply(c, m, &reply);
-}
-
-/* The channel is over, the socket is not. */
-static void
-end_join(struct channel *c, const char *why, enum metrics_id metric)
-{
-	if (c->state == CHANNEL_LEAVING)
-		c->params.ops->on_left(c->params.arg);
-	else if (c->state == CHANNEL_JOINED || c->state == CHANNEL_JOINING)
-		rejoin(c, why, metric);
-}
-
-static void
-on_error(struct channel *c, const struct phx_msg *m)
-{
-	(void)m;
-	end_join(c, "phx_error", METRICS_REJOIN_ERROR);
-}
-
-static void
-on_close(struct channel *c, const struct phx_msg *m)
-{
-	(void)m;
-	end_join(c, "phx_close", METRICS_REJOIN_CLOSE);
-}
-
-static void
-on_ack_push(struct channel *c, const struct phx_msg *m)
-{
-	int64_t ts;
-
-	if (phx_get_int(m->payload, "ts", &ts))
-		heartbeat_ack(c->heartbeat, ts);
-}
-
-static void
-on_refresh_push(struct channel *c, const struct phx_msg *m)
-{
-	if (c->refresh_ref[0] != '\0')
-		take_token(c, m->payload);
-}
-
-/* The events that the channel itself answers to. */
-static const struct {
-	const char *name;
-	void (*handle)(struct channel *, const struct phx_msg *);
-	bool needs_payload;
-} own_events[] = {
-    {"phx_error", on_error, false},
-    {"phx_close", on_close, false},
-    {"heartbeat_ack", on_ack_push, true},
-    {"refresh_token_ack", on_refresh_push, true},
-};
-
-/* What crosses our phx_leave on the wire is answered with 502 by Plugboard,
- * whatever we do: so nothing is done about it. */
-static void
-hand_over(struct channel *c, const struct channel_event *e,
-    const struct phx_msg *m, bool too_long)
-{
-	if (c->state != CHANNEL_LEAVING || !e->is_request) {
-		(too_long ? e->on_too_long : e->on_push)(
-		    m->payload.data, m->payload.len, e->arg);
-		return;
-	}
-	metrics_add(c->params.metrics, METRICS_CROSSED, 1);
-	log_info("channel %s: a request crossed phx_leave on the wire and was "
-		 "not begun",
-	    c->topic);
-}
-
-static void
-on_push(struct channel *c, const struct phx_msg *m, bool too_long)
-{
-	const struct channel_event *e;
-	size_t i;
-
-	for (i = 0; i < UTIL_COUNT(own_events); i++) {
-		if (!phx_is(m->event, own_events[i].name))
-			continue;
-		if (too_long && own_events[i].needs_payload)
-			drop_message(c, "an event that is too long");
-		else
-			own_events[i].handle(c, m);
-		return;
-	}
-	if (c->state != CHANNEL_JOINED && c->state != CHANNEL_LEAVING) {
-		drop_message(c, "an event before the join");
-		return;
-	}
-	for (i = 0; i < c->params.event_count; i++) {
-		e = &c->params.events[i];
-		if (phx_is(m->event, e->name)) {
-			hand_over(c, e, m, too_long);
-			return;
-		}
-	}
-	drop_message(c, "an event of unknown name");
-}
-
-void
-channel_message(struct channel *c, uint8_t *data, size_t len, bool too_long)
-{
-	struct phx_msg m;
-	const char *error = phx_parse(&m, data, len);
-
-	if (error != NULL) {
-		metrics_add(c->params.metrics, METRICS_MESSAGES_DROPPED, 1);
-		log_warnx(
-		    "plugboard sent what is no Phoenix message: %s", error);
-		return;
-	}
-	if (phx_is(m.event, "phx_reply") && too_long)
-		drop_message(c, "a reply that is too long");
-	else if (phx_is(m.event, "phx_reply"))
-		on_reply(c, &m); /* found by its ref; join_ref may be null */
-	else if (!phx_is(m.topic, c->topic))
-		drop_message(c, "another topic");
-	else if (!phx_is(m.join_ref, c->join_ref))
-		drop_message(c, "the reference of an earlier join");
-	else
-		on_push(c, &m, too_long);
 }
 
 /* --- life and questions --------------------------------------------------- */
