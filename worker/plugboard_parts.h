@@ -61,6 +61,11 @@ struct plugboard {
 void
 plugboard_fail(struct plugboard *, enum proto_reason reason, const char *text);
 
+/* Fills in the end of an attempt, before the 101 (text: what libwebsockets
+ * says, or NULL), and of a connection that ended without a close frame. */
+void plugboard_judge_failure(struct plugboard *, const char *text);
+void plugboard_judge_end(struct plugboard *);
+
 /* The token stands in it. */
 void plugboard_path_wipe(struct plugboard *);
 
