@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT */
+/* The birth of the parts, in the order in which they need each other. */
+#include <errno.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "dispatch_parts.h"
+#include "backend.h"
+#include "drain.h"
+#include "health.h"
+#include "log.h"
+#include "lookup.h"
+#include "loop.h"
+#include "peer.h"
+#include "priv.h"
+#include "proxy.h"
+#include "resolve.h"
+#include "rules.h"
+#include "sandbox.h"
+#include "spool.h"
+#include "walls.h"
+#include "wsproxy.h"
+
+static void
+on_helper_lost(void *arg)
+{
+	struct dispatch *d = arg;
+
+	walls_report(d->supervisor); /* that may have been its end */
+	peer_flush(d->supervisor);
+	log_exit(EX_SOFTWARE, "the look-up helper died");
+}
+
+static void
+drop(struct dispatch *d)
+{
+	struct priv_user user;
+	const char *name = conf_text(&d->conf, CONF_WORKER_USER);
+
+	d->was_root = priv_is_root();
+	if (d->was_root) {
+		if (priv_lookup(&user, name) == -1)
+			log_exit(EX_CONFIG, "there is no user %s", name);
+		priv_drop(&user);
+	}
+	priv_die_with_parent(d->parent);
+}
+
+static void
+make_resolve(struct dispatch *d)
+{
+	struct lookup_params params = {
+	    .argv0 = d->params.argv0,
+	    .mode = (enum sandbox_mode)conf_num(&d->conf, CONF_SANDBOX),
+	    .own_user = d->was_root,
+	};
+	int fd;
+
+	(void)sandbox_shared(SANDBOX_LOOKUP, NULL); /* from here on */
+	fd = lookup_fork(&params);
+	if (fd == -1)
+		fatal("the look-up helper cannot be started");
+	d->resolve =
+	    resolve_create(loop_base(d->params.loop), fd, on_helper_lost, d);
+}
+
+static void
+make_backend(struct dispatch *d)
+{
+	struct backend_params params = {
+	    .base = loop_base(d->params.loop),
+	    .resolve = d->resolve,
+	    .tls = d->backend_tls,
+	};
+
+	backend_configure(&params, &d->conf);
+	d->backend = backend_create(&params);
+}
+
+/* After the drop: its directory must be the worker's to write. */
+static void
+make_spool(struct dispatch *d)
+{
+	const char *dir = conf_text(&d->conf, CONF_SPOOL_DIR);
+
+	d->spool =
+	    spool_create(dir, (uint64_t)conf_num(&d->conf, CONF_SPOOL_MAX));
+	if (d->spool == NULL)
+		log_exit(EX_CONFIG,
+		    "SPOOL_DIR: no file can be made in %s: %s; give a "
+		    "directory that the worker may write to",
+		    dir, strerror(errno));
+}
+
+static void
+make_proxy(struct dispatch *d)
+{
+	struct proxy_params params = {
+	    .base = loop_base(d->params.loop),
+	    .backend = d->backend,
+	    .metrics = &d->metrics,
+	    .spool = d->spool,
+	    .rules = d->rules,
+	    .on_idle = dispatch_on_idle,
+	    .arg = d,
+	};
+
+	proxy_configure(&params, &d->conf);
+	d->proxy = proxy_create(&params);
+}
+
+static void
+make_wsproxy(struct dispatch *d)
+{
+	struct wsproxy_params params = {
+	    .base = loop_base(d->params.loop),
+	    .resolve = d->resolve,
+	    .tls = d->backend_tls,
+	    .metrics = &d->metrics,
+	    .clients = proxy_clients(d->proxy),
+	};
+
+	wsproxy_configure(&params, &d->conf);
+	d->wsproxy = wsproxy_create(&params);
+}
+
+static void
+make_tunnels(struct dispatch *d)
+{
+	struct tunnels_params params = {
+	    .loop = d->params.loop,
+	    .resolve = d->resolve,
+	    .tls = d->params.tls,
+	    .metrics = &d->metrics,
+	    .conf = &d->conf,
+	    .events_arg = &d->events,
+	    .ops = &dispatch_tunnels_ops,
+	    .arg = d,
+	};
+
+	d->events.proxy = d->proxy;
+	d->events.wsproxy = d->wsproxy;
+	params.events = events_table(&params.event_count);
+	d->tunnels = tunnels_create(&params);
+}
+
+static void
+make_drain(struct dispatch *d)
+{
+	struct drain_params params = {
+	    .base = loop_base(d->params.loop),
+	    .proxy = d->proxy,
+	    .timeout_ms = conf_num(&d->conf, CONF_SHUTDOWN_TIMEOUT),
+	    .on_over = dispatch_on_drained,
+	    .arg = d,
+	};
+
+	d->drain = drain_create(&params);
+}
+
+/* For /readyz. */
+bool
+dispatch_is_ready(const char **why, void *arg)
+{
+	struct dispatch *d = arg;
+	struct proto_worker_status s;
+
+	memset(&s, 0, sizeof(s));
+	tunnels_status(d->tunnels, &s);
+	if (d->stopping) {
+		*why = "draining";
+		return false;
+	}
+	*why = s.tunnel == PROTO_TUNNEL_NO_TOKEN ? "a token is awaited"
+						 : "no tunnel is joined";
+	return s.tunnel == PROTO_TUNNEL_JOINED;
+}
+
+static void
+make_health(struct dispatch *d)
+{
+	struct health_params params = {
+	    .base = loop_base(d->params.loop),
+	    .fd = d->listener,
+	    .metrics = &d->metrics,
+	    .is_ready = dispatch_is_ready,
+	    .arg = d,
+	};
+
+	if (d->listener == -1)
+		return;
+	d->listener = -1;
+	d->health = health_create(&params);
+	if (d->health == NULL)
+		fatalx("the health listener cannot be set up");
+}
+
+void
+dispatch_make(struct dispatch *d)
+{
+	drop(d);
+	make_resolve(d);
+	make_backend(d);
+	make_spool(d);
+	d->rules = rules_create(&d->conf);
+	make_proxy(d);
+	make_wsproxy(d);
+	make_tunnels(d);
+	make_drain(d);
+	if (d->resolve == NULL || d->backend == NULL || d->rules == NULL ||
+	    d->proxy == NULL || d->wsproxy == NULL || d->tunnels == NULL ||
+	    d->drain == NULL)
+		fatalx("out of memory");
+	make_health(d);
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of dispatch.h share, and nobody else needs. */
+#ifndef WORKER_DISPATCH_PARTS_H
+#define WORKER_DISPATCH_PARTS_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "conf.h"
+#include "dispatch.h"
+#include "events.h"
+#include "metrics.h"
+#include "tunnels.h"
+
+struct dispatch {
+	struct dispatch_params params;
+	struct peer *supervisor;
+	struct tokend *tokend;
+	struct conf conf;
+	struct metrics metrics;
+	int listener;
+	pid_t parent;
+	bool was_root;
+	struct resolve *resolve;
+	struct tls *backend_tls;
+	struct backend *backend;
+	struct rules *rules;
+	struct proxy *proxy;
+	struct spool *spool;
+	struct wsproxy *wsproxy;
+	struct tunnels *tunnels;
+	struct events events;
+	struct health *health;
+	struct drain *drain;
+	bool stopping;
+	int exit_code;
+};
+
+/* What the parts report, for dispatch_make. */
+extern const struct tunnels_ops dispatch_tunnels_ops;
+void dispatch_on_idle(void *arg);
+void dispatch_on_drained(void *arg);
+
+/* For /readyz. */
+bool dispatch_is_ready(const char **why, void *arg);
+
+/* The configuration is complete: drops the privileges, then makes all parts,
+ * which have what they need of the system before the sandbox. */
+void dispatch_make(struct dispatch *);
+
+#endif
