@@ -277,6 +277,10 @@ const struct conf_key conf_keys[CONF_KEYS] = {
 	.max = 64 * GIB, .to = W, .def = "256MiB", .reloadable = true,
 	.help = "bodies of all requests held at once; more are refused with "
 		"503"),
+    ROW(MEMORY_MAX, .type = CONF_TYPE_SIZE, .min = 0, .max = 64 * GIB, .to = W,
+	.def = "0", .reloadable = true,
+	.help = "ceiling of the worker's memory; 0: 320 MiB, and "
+		"MAX_REQUEST_SIZE for each tunnel and once more"),
     ROW(PATH_LIMITS, .type = CONF_TYPE_TEXT, .max = 4000, .to = W,
 	.check = conf_check_path_limits, .reloadable = true,
 	.help = "other bounds for some paths: /export timeout=2m "

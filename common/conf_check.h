@@ -4,6 +4,8 @@
 #ifndef COMMON_CONF_CHECK_H
 #define COMMON_CONF_CHECK_H
 
+#include <stdint.h>
+
 const char *conf_check_backend_url(const char *text);
 const char *conf_check_clients(const char *text);
 const char *conf_check_path_limits(const char *text);
@@ -13,5 +15,10 @@ const char *conf_check_retry_on(const char *text);
 struct conf;
 /* Adds what is wrong with bounds that belong together to the faults. */
 void conf_check_limits(struct conf *);
+
+/* MEMORY_MAX, or what it is by default; and what of it is kept for the worker
+ * itself and for one message of each tunnel on its way in. Bytes. */
+int64_t conf_memory_max(const struct conf *);
+int64_t conf_memory_reserved(const struct conf *);
 
 #endif

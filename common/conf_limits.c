@@ -1,7 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* Bounds that say something only together. */
+#include <inttypes.h>
+
 #include "conf.h"
 #include "conf_check.h"
+
+#define MIB INT64_C(1048576)
+/* A worker that does nothing takes a third of it; the rest is for libraries:
+ * connections kept open, buffers of TLS, what the allocator keeps. */
+#define MEMORY_WORKER (32 * MIB)
+/* Less than this for requests and answers is not worth a start. */
+#define MEMORY_LEAST (16 * MIB)
+#define MEMORY_DEFAULT (320 * MIB)
 
 /* TRUST_FORWARDED=off and relay believe nobody. */
 static bool
@@ -31,8 +41,44 @@ check_clients(struct conf *c)
 		    conf_text(c, CONF_TRUST_FORWARDED));
 }
 
+int64_t
+conf_memory_max(const struct conf *c)
+{
+	int64_t max = conf_num(c, CONF_MEMORY_MAX);
+
+	return max != 0 ? max
+			: MEMORY_DEFAULT +
+		(conf_num(c, CONF_TUNNELS) + 1) *
+		    conf_num(c, CONF_MAX_REQUEST_SIZE);
+}
+
+int64_t
+conf_memory_reserved(const struct conf *c)
+{
+	return MEMORY_WORKER +
+	    conf_num(c, CONF_TUNNELS) * conf_num(c, CONF_MAX_REQUEST_SIZE);
+}
+
+/* The longest message has to fit, once in each tunnel and once more as the
+ * request that it is. */
+static void
+check_memory(struct conf *c)
+{
+	int64_t least = conf_memory_reserved(c) +
+	    conf_num(c, CONF_MAX_REQUEST_SIZE) + MEMORY_LEAST;
+
+	if (conf_memory_max(c) < least)
+		(void)buf_printf(&c->faults,
+		    "MEMORY_MAX: with TUNNELS=%s and MAX_REQUEST_SIZE=%s it "
+		    "cannot be less than %" PRId64 "MiB\n",
+		    conf_text(c, CONF_TUNNELS),
+		    conf_text(c, CONF_MAX_REQUEST_SIZE),
+		    (least + MIB - 1) / MIB);
+}
+
 void
 conf_check_limits(struct conf *c)
 {
 	check_clients(c);
+	check_memory(c);
 }

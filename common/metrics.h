@@ -70,6 +70,12 @@ enum metrics_type {
 	    "by=\"shared\"", "Requests and WebSockets above a rate limit")     \
 	X(RATE_CLIENTS, GAUGE, "telephone_rate_clients", "",                   \
 	    "Clients with a rate limit of their own now")                      \
+	X(MEMORY_USED, GAUGE, "telephone_memory_bytes", "",                    \
+	    "Bytes that requests, answers and WebSockets hold")                \
+	X(MEMORY_MAX, GAUGE, "telephone_memory_max_bytes", "",                 \
+	    "Ceiling of the worker's memory")                                  \
+	X(MEMORY_REFUSED, COUNTER, "telephone_memory_refused_total", "",       \
+	    "Requests refused and WebSockets ended at that ceiling")           \
 	X(RETRIES, COUNTER, "telephone_backend_retries_total", "",             \
 	    "Requests sent to the backend once more")                          \
 	X(BREAKER, GAUGE, "telephone_breaker_state", "",                       \

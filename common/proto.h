@@ -235,6 +235,7 @@ struct proto_worker_status {
 	uint64_t reconnects;
 	uint64_t rejoins;
 	enum proto_breaker breaker;
+	uint64_t memory, memory_max; /* bytes held, and the ceiling */
 };
 int proto_put_worker_status(uint8_t *space, const struct proto_worker_status *);
 int

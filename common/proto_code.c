@@ -242,6 +242,8 @@ proto_put_worker_status(uint8_t *space, const struct proto_worker_status *s)
 	pack_u64(&p, s->reconnects);
 	pack_u64(&p, s->rejoins);
 	put_enum(&p, s->breaker, PROTO_BREAKERS);
+	pack_u64(&p, s->memory);
+	pack_u64(&p, s->memory_max);
 	return end(&p);
 }
 
@@ -267,6 +269,8 @@ proto_get_worker_status(
 	s->reconnects = unpack_u64(&u);
 	s->rejoins = unpack_u64(&u);
 	s->breaker = get_enum(&u, PROTO_BREAKERS);
+	s->memory = unpack_u64(&u);
+	s->memory_max = unpack_u64(&u);
 	return done(&u);
 }
 

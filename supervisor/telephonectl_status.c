@@ -62,6 +62,9 @@ print_tunnel(const struct proto_worker_status *w)
 		     " refused or failed, %" PRIu64 " in flight\n",
 	    w->requests, w->failures, w->in_flight);
 	(void)printf("breaker      %s\n", proto_breaker_name(w->breaker));
+	(void)printf("memory       %" PRIu64 " KiB held, ceiling %" PRIu64
+		     " MiB\n",
+	    w->memory / 1024, w->memory_max / (1024 * 1024));
 	(void)printf("reconnects   %" PRIu64 ", rejoins %" PRIu64 "\n",
 	    w->reconnects, w->rejoins);
 }
@@ -166,6 +169,8 @@ json_worker(const struct proto_worker_status *w)
 	jsonout_int("reconnects", (int64_t)w->reconnects);
 	jsonout_int("rejoins", (int64_t)w->rejoins);
 	jsonout_text("breaker", proto_breaker_name(w->breaker));
+	jsonout_int("memory", (int64_t)w->memory);
+	jsonout_int("memory_max", (int64_t)w->memory_max);
 	(void)putchar('}');
 }
 

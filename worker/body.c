@@ -7,6 +7,7 @@
 #include <sys/queue.h>
 
 #include "body.h"
+#include "memory.h"
 #include "spool.h"
 #include "utf8.h"
 
@@ -30,6 +31,7 @@ struct body {
 	struct utf8_state utf8;
 	struct block *reading;
 	struct spool_file *file; /* NULL: nothing was spooled */
+	size_t held, counted;	 /* bytes of all blocks */
 };
 
 struct body *
@@ -45,6 +47,13 @@ body_create(const struct body_params *params)
 	return b;
 }
 
+static void
+count(struct body *b)
+{
+	if (b->params.memory != NULL)
+		memory_set(b->params.memory, &b->counted, b->held);
+}
+
 void
 body_free(struct body *b)
 {
@@ -56,6 +65,8 @@ body_free(struct body *b)
 		TAILQ_REMOVE(&b->blocks, k, entry);
 		free(k);
 	}
+	b->held = 0;
+	count(b);
 	spool_close(b->file);
 	free(b);
 }
@@ -76,6 +87,8 @@ get_room(struct body *b)
 	k = malloc(sizeof(*k) + cap);
 	if (k == NULL)
 		return NULL;
+	b->held += sizeof(*k) + cap;
+	count(b);
 	k->start = b->in_memory;
 	k->len = 0;
 	k->cap = cap;
@@ -119,12 +132,25 @@ put_aside(struct body *b, const uint8_t *p, size_t len)
 	return spool_append(b->file, p, len);
 }
 
+/* What may still be kept in memory; what was put aside comes last. */
+static size_t
+get_left(const struct body *b)
+{
+	const struct block *last = TAILQ_LAST(&b->blocks, blocks);
+
+	if (b->file != NULL)
+		return 0;
+	if (b->params.memory != NULL && memory_is_tight(b->params.memory))
+		return last == NULL ? 0 : last->cap - last->len;
+	return b->params.memory_max - b->in_memory;
+}
+
 int
 body_append(struct body *b, const void *data, size_t len)
 {
 	const uint8_t *p = data;
-	size_t room = b->params.memory_max - b->in_memory;
-	size_t kept = len < room ? len : room;
+	size_t left = get_left(b);
+	size_t kept = len < left ? len : left;
 
 	if (len > b->params.max - b->len) {
 		errno = EFBIG;

@@ -13,12 +13,16 @@
 #include <sys/types.h>
 
 struct body;
+struct memory;
 struct spool;
 
 struct body_params {
 	uint64_t max;	     /* bytes in all */
 	size_t memory_max;   /* … of them in memory */
 	struct spool *spool; /* for the rest, or NULL: there is none */
+	/* Where that is counted, or NULL. When it is tight, the rest begins
+	 * at once. */
+	struct memory *memory;
 };
 
 /* NULL when out of memory. */

@@ -271,10 +271,7 @@ on_status(struct dispatch *d, struct ipc_frame *frame)
 	tunnels_status(d->tunnels, &s);
 	s.ready = dispatch_is_ready(&why, d);
 	s.draining = d->stopping;
-	s.requests = proxy_count(d->proxy);
-	s.failures = proxy_failures(d->proxy);
-	s.in_flight = proxy_in_flight(d->proxy);
-	s.breaker = (enum proto_breaker)proxy_breaker(d->proxy);
+	proxy_status(d->proxy, &s);
 	peer_send_put(d->supervisor, PROTO_WORKER_STATUS, frame->id, space,
 	    proto_put_worker_status(space, &s));
 }
@@ -361,9 +358,9 @@ dispatch_free(struct dispatch *d)
 	drain_free(d->drain);
 	d->drain = NULL;	  /* the answers that end now ask for it */
 	tunnels_free(d->tunnels); /* ends the answers that it still holds */
+	wsproxy_free(d->wsproxy); /* what it holds is counted there: */
 	proxy_free(d->proxy);
 	spool_free(d->spool);
-	wsproxy_free(d->wsproxy);
 	rules_free(d->rules);
 	backend_free(d->backend);
 	tls_free(d->backend_tls);

@@ -118,6 +118,7 @@ make_wsproxy(struct dispatch *d)
 	    .tls = d->backend_tls,
 	    .metrics = &d->metrics,
 	    .clients = proxy_clients(d->proxy),
+	    .memory = proxy_memory(d->proxy),
 	};
 
 	wsproxy_configure(&params, &d->conf);

@@ -5,6 +5,7 @@
  * messages (dispatch.c). It serves Plugboard until it is told to stop, or
  * until the supervisor is gone.
  */
+#include <malloc.h>
 #include <stdlib.h>
 #include <sysexits.h>
 #include <time.h>
@@ -19,6 +20,18 @@
 
 #define CHANNEL_FD 3
 
+/* What is freed goes back to the kernel: left to itself, malloc(3) learns to
+ * keep blocks as large as those it has seen. MEMORY_MAX counts on it. */
+#define KEEP_MAX (128 * 1024)
+
+static void
+give_back(void)
+{
+	(void)mallopt(M_MMAP_THRESHOLD, KEEP_MAX);
+	(void)mallopt(M_TRIM_THRESHOLD, 2 * KEEP_MAX);
+	(void)mallopt(M_ARENA_MAX, 1);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -29,6 +42,7 @@ main(int argc, char **argv)
 	(void)argc;
 	log_init("worker", LOG_LEVEL_INFO, LOG_FORMAT_TEXT);
 	priv_harden();
+	give_back();
 	tzset(); /* reads a file, which a sandbox would not allow later */
 	if (backend_global_init() == -1)
 		fatalx("libcurl cannot be set up");

@@ -16,6 +16,7 @@
 #include "conf.h"
 #include "log.h"
 #include "metrics.h"
+#include "proto.h"
 #include "proxy_parts.h"
 #include "response.h"
 #include "timer.h"
@@ -152,12 +153,6 @@ proxy_in_flight(const struct proxy *proxy)
 	return proxy->in_flight;
 }
 
-uint64_t
-proxy_failures(const struct proxy *proxy)
-{
-	return proxy->failures;
-}
-
 int64_t
 proxy_last_ms(const struct proxy *proxy)
 {
@@ -170,10 +165,21 @@ proxy_count(const struct proxy *proxy)
 	return proxy->count;
 }
 
-enum breaker_state
-proxy_breaker(const struct proxy *proxy)
+void
+proxy_status(const struct proxy *proxy, struct proto_worker_status *s)
 {
-	return proxy->breaker.state;
+	s->requests = proxy->count;
+	s->failures = proxy->failures;
+	s->in_flight = proxy->in_flight;
+	s->breaker = (enum proto_breaker)proxy->breaker.state;
+	s->memory = proxy->memory.used;
+	s->memory_max = proxy->memory.ceiling;
+}
+
+struct memory *
+proxy_memory(struct proxy *proxy)
+{
+	return proxy == NULL ? NULL : &proxy->memory;
 }
 
 struct clients *

@@ -20,7 +20,9 @@ struct backend;
 struct clients;
 struct conf;
 struct event_base;
+struct memory;
 struct metrics;
+struct proto_worker_status;
 struct proxy;
 struct spool;
 struct rules;
@@ -65,16 +67,18 @@ proxy_too_long(struct proxy *, struct tunnel *, uint8_t *payload, size_t len);
 /* The tunnel's join is over: ends all that came from it. */
 void proxy_lost(struct proxy *, const struct tunnel *);
 
-/* Requests not yet wholly answered; answered by an error of ours; all. */
+/* Requests not yet wholly answered; all. */
 size_t proxy_in_flight(const struct proxy *);
-uint64_t proxy_failures(const struct proxy *);
 uint64_t proxy_count(const struct proxy *);
+
+/* Fills in what it knows: requests, the breaker, memory. */
+void proxy_status(const struct proxy *, struct proto_worker_status *);
+
+/* What is held, by WebSockets, too. */
+struct memory *proxy_memory(struct proxy *);
 
 /* Who may come, and how often: WebSockets are asked there, too. */
 struct clients *proxy_clients(struct proxy *);
-
-/* What the circuit breaker does now. */
-enum breaker_state proxy_breaker(const struct proxy *);
 
 /* When the last request came (util_mono_ms), 0: none did. */
 int64_t proxy_last_ms(const struct proxy *);

@@ -17,8 +17,18 @@
 /* When to come back after a refusal that says nothing about when. */
 #define WAIT_MS 1000
 
+/* What a request costs besides what stands in it: itself, its fields one by
+ * one, its timer. */
+#define REQUEST_COST (8 * 1024)
+/* … and what libcurl takes while it is worked on. */
+#define CALL_COST (64 * 1024)
+/* Of one field of an answer, besides its bytes. */
+#define FIELD_COST 96
+
 static const struct proxied_refusal too_many = {503, "overloaded",
     "MAX_INFLIGHT requests are being answered and QUEUE_MAX are waiting"};
+static const struct proxied_refusal memory_full = {
+    503, "memory_full", "what telephone holds has reached MEMORY_MAX"};
 static const struct proxied_refusal too_much = {503, "request_memory",
     "the bodies of the requests in flight fill REQUEST_MEMORY_MAX"};
 
@@ -27,6 +37,42 @@ count_waiting(struct proxy *proxy)
 {
 	metrics_set(proxy->params.metrics, METRICS_WAITING,
 	    (int64_t)proxy->limit.waiting);
+}
+
+/* --- memory --------------------------------------------------------------- */
+
+void
+proxied_count(struct proxied *p)
+{
+	memory_set(&p->owner->memory, &p->counted,
+	    p->cost + p->head.bytes + p->head.count * FIELD_COST);
+}
+
+static void
+count(struct proxied *p, size_t cost)
+{
+	p->cost = cost;
+	proxied_count(p);
+}
+
+static void
+refuse_memory(struct proxied *p)
+{
+	metrics_add(p->owner->params.metrics, METRICS_MEMORY_REFUSED, 1);
+	proxied_refuse_limit(p, &memory_full, WAIT_MS);
+}
+
+bool
+proxied_count_call(struct proxied *p)
+{
+	if (p->tries > 0)
+		return true; /* it is counted */
+	if (!memory_has(&p->owner->memory, CALL_COST)) {
+		refuse_memory(p);
+		return false;
+	}
+	count(p, p->cost + CALL_COST);
+	return true;
 }
 
 /* --- settings ------------------------------------------------------------- */
@@ -63,6 +109,7 @@ proxied_configure(struct proxy *proxy)
 	const struct conf *conf = proxy->params.conf;
 
 	TAILQ_INIT(&proxy->waiting);
+	memory_init(&proxy->memory, conf, proxy->params.metrics);
 	proxy->limit.running_max = (size_t)conf_num(conf, CONF_MAX_INFLIGHT);
 	proxy->limit.waiting_max = (size_t)conf_num(conf, CONF_QUEUE_MAX);
 	proxy->limit.bytes_max =
@@ -152,6 +199,7 @@ proxied_admit(struct proxied *p, const struct request *r)
 {
 	struct proxy *proxy = p->owner;
 	int64_t now_ms = p->began_ms;
+	size_t size = r->body.len + r->headers.len + r->path.len + r->query.len;
 	const char *reason;
 	int status = 400;
 
@@ -165,11 +213,16 @@ proxied_admit(struct proxied *p, const struct request *r)
 		    breaker_wait_ms(&proxy->breaker, now_ms));
 		return;
 	}
+	if (!memory_has(&proxy->memory, size + REQUEST_COST + CALL_COST)) {
+		refuse_memory(p);
+		return;
+	}
 	if (!limit_hold(&proxy->limit, r->body.len)) {
 		proxied_refuse_limit(p, &too_much, WAIT_MS);
 		return;
 	}
 	p->held = r->body.len;
+	count(p, size + REQUEST_COST);
 	reason = proxied_prepare(p, r, &status);
 	if (p->barred != NULL)
 		refuse_client(p);
@@ -216,6 +269,7 @@ proxied_release(struct proxied *p)
 	proxied_out_clear(&p->out);
 	limit_release(&p->owner->limit, p->held);
 	p->held = 0;
+	count(p, REQUEST_COST);
 }
 
 void
@@ -224,6 +278,7 @@ proxied_leave(struct proxied *p)
 	struct proxy *proxy = p->owner;
 
 	proxied_release(p);
+	memory_set(&proxy->memory, &p->counted, 0);
 	if (p->stage == PROXIED_WAITING)
 		proxied_leave_queue(p);
 	if (!p->slot)

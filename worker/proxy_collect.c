@@ -74,8 +74,12 @@ proxied_collect_field(const char *line, size_t len, void *arg)
 	struct proxied *p = arg;
 	const char *reason = head_response_add(&p->head, line, len);
 
+	proxied_count(p);
 	if (reason != NULL)
 		return refuse(p, 502, "backend_field", reason);
+	if (!memory_has(&p->owner->memory, 0))
+		return refuse(p, 503, "memory_full",
+		    "what telephone holds has reached MEMORY_MAX");
 	if (is_declared_too_long(p))
 		return refuse_size(p);
 	if (p->owner->params.event_stream_refuse && is_event_stream(p))
@@ -190,6 +194,7 @@ proxied_collect_begin(struct proxied *p)
 	    .max = p->response_max,
 	    .memory_max = params->buffer_max,
 	    .spool = params->spool,
+	    .memory = &p->owner->memory,
 	};
 
 	head_clear(&p->head);

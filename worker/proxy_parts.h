@@ -19,6 +19,7 @@
 #include "clients.h"
 #include "head.h"
 #include "limit.h"
+#include "memory.h"
 #include "path_limits.h"
 #include "proxy.h"
 #include "quiet.h"
@@ -59,7 +60,9 @@ struct proxied {
 	int64_t began_ms, deadline_ms, expires_ms;
 	struct event *timer; /* deadline, or the end of a wait before it */
 	bool slot;	     /* counts as running */
-	size_t held;	     /* bytes, for the limit */
+	size_t held;	     /* bytes of its body, for the limit */
+	size_t cost;	     /* about what it takes, but for its answer */
+	size_t counted;	     /* … and the answer's head, by the memory */
 	struct proxied_out out;
 
 	/* The try under way. */
@@ -99,6 +102,7 @@ struct proxy {
 	struct limit limit;
 	struct path_limits paths;
 	struct clients *clients;
+	struct memory memory;
 	struct retry retry;
 	struct breaker breaker;
 	enum breaker_state breaker_told;
@@ -132,6 +136,13 @@ void proxied_leave_queue(struct proxied *);
 
 /* It will not be sent again: frees what was kept for that. */
 void proxied_release(struct proxied *);
+
+/* Its answer's head has changed. */
+void proxied_count(struct proxied *);
+
+/* It is about to be worked on. False: there is no memory for that, and it was
+ * refused. */
+bool proxied_count_call(struct proxied *);
 
 /* It is freed: gives back all that it was counted for. */
 void proxied_leave(struct proxied *);

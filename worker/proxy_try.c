@@ -90,6 +90,8 @@ proxied_try(struct proxied *p)
 	struct proxy *proxy = p->owner;
 	int64_t now_ms = util_mono_ms();
 
+	if (!proxied_count_call(p))
+		return;
 	if (!breaker_admit(&proxy->breaker, now_ms, &p->probe)) {
 		proxied_refuse_limit(p, &proxied_breaker_open,
 		    breaker_wait_ms(&proxy->breaker, now_ms));

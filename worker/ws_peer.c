@@ -14,6 +14,7 @@
 #include <event2/event.h>
 
 #include "dial.h"
+#include "memory.h"
 #include "timer.h"
 #include "util.h"
 #include "ws_base64.h"
@@ -46,6 +47,7 @@ peer_free(struct ws_peer *p)
 	buf_clear(&p->in);
 	if (p->out != NULL)
 		evbuffer_free(p->out);
+	memory_set(p->owner->params.memory, &p->counted, 0);
 	free(p);
 }
 
@@ -315,6 +317,7 @@ ws_peer_put(struct ws_peer *p, enum ws_opcode opcode, uint8_t *data, size_t len)
 	    (len > 0 && evbuffer_add(p->out, data, len) == -1))
 		return -1;
 	p->owner->queued += head_len + len;
+	ws_peer_count(p);
 	ws_peer_arm(p);
 	return 0;
 }
@@ -336,7 +339,8 @@ ws_peer_send(
 		return 0; /* it has an end already */
 	if (queued > 0 &&
 	    (queued + len > o->params.queue_max ||
-		o->queued + len > ALL_QUEUES * o->params.queue_max))
+		o->queued + len > ALL_QUEUES * o->params.queue_max ||
+		!memory_has(o->params.memory, len)))
 		return -1;
 	return ws_peer_put(p, opcode, data, len);
 }

@@ -20,6 +20,7 @@
 #include "ws_frame.h"
 
 struct event_base;
+struct memory;
 struct resolve;
 struct tls;
 struct ws_peer;
@@ -35,6 +36,7 @@ struct ws_peers_params {
 	size_t message_max;	    /* from the application */
 	size_t queue_max;	    /* bytes that wait for it */
 	int64_t connect_timeout_ms; /* from the name to the answer 101 */
+	struct memory *memory;	    /* what they hold is counted there */
 };
 
 /* What all of them share. NULL when out of memory. */

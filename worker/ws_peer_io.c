@@ -11,6 +11,7 @@
 #include <event2/event.h>
 
 #include "log.h"
+#include "memory.h"
 #include "timer.h"
 #include "util.h"
 #include "ws_peer_parts.h"
@@ -112,6 +113,24 @@ ws_peer_poke(struct ws_peer *p)
 {
 	if (p->readable != NULL)
 		event_active(p->readable, EV_READ, 0);
+}
+
+/* --- memory --------------------------------------------------------------- */
+
+/* Itself and its session, its buffers of TLS when there is any. */
+#define PEER_COST (4 * 1024)
+#define TLS_COST (48 * 1024)
+
+void
+ws_peer_count(struct ws_peer *p)
+{
+	/* Its session has a copy of the request. */
+	size_t held = PEER_COST + p->in.cap + 2 * p->request.cap +
+	    p->reader.message.cap + evbuffer_get_length(p->out);
+
+	if (p->ssl != NULL)
+		held += TLS_COST;
+	memory_set(p->owner->params.memory, &p->counted, held);
 }
 
 /* --- frames --------------------------------------------------------------- */
@@ -245,6 +264,19 @@ take_answer(struct ws_peer *p)
 	take_frames(p);
 }
 
+/* A message that grows while there is no memory goes, with its connection:
+ * waiting for its end could take for ever. */
+static void
+check_memory(struct ws_peer *p)
+{
+	const struct memory *m = p->owner->params.memory;
+
+	ws_peer_count(p);
+	if (p->reader.begun != WS_CONTINUATION && !memory_has(m, 0))
+		on_fault(
+		    p, 1013, "what telephone holds has reached MEMORY_MAX");
+}
+
 /* One read: false when there is nothing (more) for now. */
 static bool
 read_some(struct ws_peer *p)
@@ -274,6 +306,8 @@ read_some(struct ws_peer *p)
 		take_answer(p);
 	else
 		take_frames(p);
+	if (p->state == PEER_OPEN)
+		check_memory(p);
 	return true;
 }
 
@@ -389,6 +423,7 @@ pump(evutil_socket_t fd, short what, void *arg)
 		read_all(p);
 	if (!good && p->state >= PEER_ASKING && p->state <= PEER_CLOSING)
 		on_cut(p, 0);
+	ws_peer_count(p);
 	ws_peer_arm(p);
 }
 

@@ -43,6 +43,7 @@ struct ws_peer {
 	struct evbuffer *out;
 	struct ws_reader reader;
 	bool paused;
+	size_t counted;			    /* what it holds, by the memory */
 	enum ws_want read_want, write_want; /* of TLS */
 };
 
@@ -89,5 +90,8 @@ void ws_peer_arm(struct ws_peer *);
 
 /* Looks at the input anew, although the socket has nothing to tell. */
 void ws_peer_poke(struct ws_peer *);
+
+/* Counts what it holds. */
+void ws_peer_count(struct ws_peer *);
 
 #endif

@@ -10,11 +10,13 @@
 
 #include "clients.h"
 #include "log.h"
+#include "memory.h"
 #include "timer.h"
 #include "util.h"
 #include "wsproxy_parts.h"
 
 #define REQUEST_MAX (96 * 1024)
+#define SESSION_COST (64 * 1024) /* about, with TLS */
 /* A flood is one line a second. */
 #define REJECTED_LOG_MS 1000
 /* How long the last words of all sessions may take, and how often that is
@@ -41,6 +43,10 @@ why_not(const struct wsproxy *w)
 		return leaving;
 	if (w->count >= w->params.sessions_max)
 		return "WS_MAX_SESSIONS WebSockets are open already";
+	if (!memory_has(w->params.memory, SESSION_COST)) {
+		metrics_add(w->params.metrics, METRICS_MEMORY_REFUSED, 1);
+		return "what telephone holds has reached MEMORY_MAX";
+	}
 	return NULL;
 }
 
@@ -333,6 +339,7 @@ wsproxy_create(const struct wsproxy_params *params)
 	    .message_max = params->message_max,
 	    .queue_max = params->queue_max,
 	    .connect_timeout_ms = params->connect_timeout_ms,
+	    .memory = params->memory,
 	};
 	size_t i;
 

@@ -30,6 +30,7 @@
 struct clients;
 struct conf;
 struct event_base;
+struct memory;
 struct metrics;
 struct resolve;
 struct tls;
@@ -44,6 +45,7 @@ struct wsproxy_params {
 	struct tls *tls; /* NULL: the application speaks none */
 	struct metrics *metrics;
 	struct clients *clients; /* who may come, and how often */
+	struct memory *memory;	 /* what is held */
 	const char *host;	 /* of the application, without brackets */
 	uint16_t port;
 	const char *unix_path;		    /* of its socket instead, or "" */

@@ -55,7 +55,7 @@ struct ws_session {
 /* What waits in one tunnel's queue. */
 struct ws_lane {
 	const struct tunnel *tunnel; /* NULL: not in use */
-	size_t backlog;
+	size_t backlog, counted;
 	struct ws_session_list waiting; /* until there is less */
 };
 

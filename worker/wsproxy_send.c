@@ -5,15 +5,17 @@
  * came until it is sent, and becomes base64 on its way.
  *
  * The tunnel is behind when its queue holds more than BACKLOG_MAX of ours, or
- * more than WS_QUEUE_SIZE of one session: then applications are not read, so
- * that what they send waits with them, and HTTP answers in the same queue wait
- * little. Those that wait are let go on in the order in which they stopped.
+ * more than WS_QUEUE_SIZE of one session, or the memory is tight: then
+ * applications are not read, so that what they send waits with them, and HTTP
+ * answers in the same queue wait little. Those that wait are let go on in the
+ * order in which they stopped.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "channel.h"
 #include "log.h"
+#include "memory.h"
 #include "outbox.h"
 #include "phx.h"
 #include "plugboard.h"
@@ -60,10 +62,18 @@ lane_of(struct wsproxy *w, const struct tunnel *tunnel)
 	return lane;
 }
 
+static void
+add_backlog(struct wsproxy *w, struct ws_lane *lane, ssize_t bytes)
+{
+	lane->backlog += (size_t)bytes;
+	memory_set(w->params.memory, &lane->counted, lane->backlog);
+}
+
 static bool
 is_behind(const struct ws_session *s, const struct ws_lane *lane)
 {
 	return lane->backlog >= BACKLOG_MAX ||
+	    memory_is_tight(s->owner->params.memory) ||
 	    s->queued >= s->owner->params.queue_max;
 }
 
@@ -146,7 +156,7 @@ end_outgoing(void *arg, bool sent)
 		LIST_REMOVE(o, entry);
 		o->session->queued -= o->cost;
 	}
-	o->lane->backlog -= o->cost;
+	add_backlog(o->owner, o->lane, -(ssize_t)o->cost);
 	o->owner->pending--;
 	let_go(o->lane);
 	buf_clear(&o->head);
@@ -200,7 +210,7 @@ outgoing_send(struct ws_outgoing *o, struct wsproxy *w, struct tunnel *tunnel)
 	}
 	o->owner = w;
 	o->lane = lane_of(w, tunnel);
-	o->lane->backlog += o->cost;
+	add_backlog(w, o->lane, (ssize_t)o->cost);
 	w->pending++;
 	plugboard_send(tunnel_plugboard(tunnel), &message, false);
 	return 0;

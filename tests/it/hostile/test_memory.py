@@ -10,7 +10,8 @@ from hostile.rawboard import RawBoard, frame, peak
 
 MIB = 1024 * 1024
 BOUNDS = {"MAX_REQUEST_SIZE": "2MiB", "SEND_TIMEOUT": "2m", "HEARTBEAT_INTERVAL": "5m", "REQUEST_TIMEOUT": "5m",
-          "BACKEND_RETRIES": "0", "BREAKER_FAILURES": "0", "SHUTDOWN_TIMEOUT": "1s"}
+          "BACKEND_RETRIES": "0", "BREAKER_FAILURES": "0", "MAX_SEND_TIME": "10m",
+          "SHUTDOWN_TIMEOUT": "1s"}
 
 
 class Deaf(RawBoard):
@@ -87,3 +88,121 @@ def test_a_flood_that_reads_no_answer(s):
     equal(board.answer("after", 60)["status"], 503, "answered, with all four places taken")
     equal(phone.child("worker"), worker, "the same worker")
     equal(len(board.joins), 1, "on the same connection")
+
+
+# --- the ceiling ------------------------------------------------------------------
+CEILING = {"MEMORY_MAX": "96MiB", "MAX_INFLIGHT": "400", "QUEUE_MAX": "400", "BACKEND_CONNECTIONS_MAX": "400",
+           "REQUEST_MEMORY_MAX": "1GiB"}
+
+
+def stays_below(phone, worker):
+    equal(phone.child("worker"), worker, "the same worker")
+    got = peak(worker)
+    check(got < 96 * 1024, f"the worker took {got} KiB of 96 MiB")
+
+
+def metric(port, name):
+    body = harness.request(port, "GET", "/metrics").body.decode()
+    return int(next(line for line in body.split("\n") if line.startswith(name + " ")).split()[1])
+
+
+def ends(board, phone, worker):
+    """It is alive, nothing is held any more, and it serves."""
+    until(lambda: phone.status()["worker"]["memory"] < 64 * 1024, "all is given back", 60)
+    stays_below(phone, worker)
+    board.request("sound", path="/sound")
+    equal(board.answer("sound", 30)["status"], 200)
+
+
+def test_many_large_answers(s):
+    """200 answers of 2 MiB, each of which may stand in memory, to a Plugboard
+    that does not read: most are put aside."""
+    board, phone = staged(s, **CEILING, RESPONSE_BUFFER="2MiB")
+    s.backend.on("/large", reply(b"x" * (2 * MIB)), CLOSE)
+    s.backend.on("/sound", reply(b"ok"))
+    worker = phone.child("worker")
+    board.hears.clear()
+    board.write(b"".join(text(board, f"large-{i}", "/large") for i in range(200)))
+    until(lambda: len(s.backend.requests) >= 200, "200 at the application", 60)
+    until(lambda: phone.status()["worker"]["memory"] > 30 * MIB, "they are held", 60)
+    stays_below(phone, worker)
+    board.hears.set()
+    until(lambda: len({a["request_id"] for a in board.answers()}) == 200, "200 answers", 120)
+    check(all(a["status"] == 200 and sum(map(len, a.get("chunks", [a["body"]]))) == 2 * MIB for a in board.answers()),
+          "they are whole")
+    ends(board, phone, worker)
+
+
+def test_many_large_requests(s):
+    """300 requests of 512 KiB that the application takes its time for: as many
+    as fit are let in, the others refused."""
+    port = harness.free_port()
+    board, phone = staged(s, **CEILING, HEALTH_CHECK_PORT=port)
+    go = threading.Event()
+    s.backend.on("/slow", lambda connection, asked: go.wait(120), reply(b"ok"), CLOSE)
+    s.backend.on("/sound", reply(b"ok"))
+    worker = phone.child("worker")
+    for i in range(300):
+        board.write(text(board, f"large-{i}", "/slow", "y" * (MIB // 2), "POST"))
+    full = until(lambda: [a for a in board.answers() if a["status"] == 503], "a refusal", 60)
+    check("memory_full" in full[0]["body"] and full[0]["headers"]["retry-after"] == "1", full[0])
+    until(lambda: len(board.answers()) + phone.status()["worker"]["in_flight"] >= 300, "all were judged", 60)
+    stays_below(phone, worker)
+    check(metric(port, "telephone_memory_refused_total") == len(board.answers()), "refusals are counted")
+    equal(metric(port, "telephone_memory_max_bytes"), 96 * MIB)
+    check(metric(port, "telephone_memory_bytes") > 30 * MIB, "what is held is told")
+    equal(phone.status()["worker"]["memory_max"], 96 * MIB, "status")
+    go.set()
+    until(lambda: len(board.answers()) == 300, "300 answers", 60)
+    check(sum(a["status"] == 200 for a in board.answers()) >= 40, "too few were let in")
+    ends(board, phone, worker)
+
+
+def test_a_hundred_slow_drips(s):
+    """Heads and bodies that grow by the octet, and never end in time."""
+    board, phone = staged(s, **{**CEILING, "REQUEST_TIMEOUT": "6s", "RESPONSE_BUFFER": "2MiB"})
+
+    def drip(connection, asked):
+        for i in range(50):
+            connection.send(b"x-%d: " % i + b"v" * 2000 + b"\r\n")
+            time.sleep(0.02)
+        connection.send(b"\r\n")
+        while True:
+            connection.send(b"z" * 40000)
+            time.sleep(0.02)
+    s.backend.on("/drip", b"HTTP/1.1 200 OK\r\n", drip)
+    s.backend.on("/sound", reply(b"ok"))
+    worker = phone.child("worker")
+    board.write(b"".join(text(board, f"drip-{i}", "/drip") for i in range(100)))
+    until(lambda: len(board.answers()) == 100, "100 answers", 60)
+    check(all(a["status"] in (502, 503, 504) for a in board.answers()), "an unfinished answer was passed on")
+    ends(board, phone, worker)
+
+
+def test_websockets_that_never_end_a_message(s):
+    """120 applications send 1 MiB each of a message without its end."""
+    from wskit import App, CONT, TEXT, accept, connect
+    if harness.INSTRUMENTED:
+        raise LeftOut("this variant's memory says nothing")
+
+    def behave(link):
+        accept(link)
+        link.send(TEXT, b"", fin=False)
+        for _ in range(250):
+            link.send(CONT, b"x" * 4000, fin=False)
+        link.recv()
+    s.backend = App(behave)
+    phone = s.start(MEMORY_MAX="96MiB", MAX_REQUEST_SIZE="2MiB", WS_MAX_SESSIONS="200")
+    worker = phone.child("worker")
+    ended, opened = [], []
+    for _ in range(120):
+        try:
+            opened.append(connect(s, "/x"))
+        except Exception as e:  # refused at the ceiling
+            ended.append(e)
+    until(lambda: len(ended) > 0 or phone.has_log(r"MEMORY_MAX"), "the ceiling is reached", 60)
+    stays_below(phone, worker)
+    for ws in opened:
+        ws.end()
+    until(lambda: phone.status()["worker"]["memory"] < 256 * 1024, "all is given back", 60)
+    stays_below(phone, worker)
