@@ -15,6 +15,7 @@
 #include "jwt.h"
 #include "utf8.h"
 #include "util.h"
+#include "wipe.h"
 
 /* Integers above this cannot be told apart in a double. */
 #define EXACT_MAX 9007199254740992.0
@@ -99,6 +100,18 @@ member(const cJSON *object, const char *name, bool *many)
 	return found;
 }
 
+/* json ends with a NUL, and nothing may stand behind the value. What cJSON
+ * holds of it is wiped when it is freed. */
+static cJSON *
+parse_json(const char *json, size_t len)
+{
+	cJSON_Hooks hooks = {malloc, wipe_free};
+	const char *end;
+
+	cJSON_InitHooks(&hooks);
+	return cJSON_ParseWithLengthOpts(json, len + 1, &end, 1);
+}
+
 struct claim {
 	const char *name;
 	size_t offset;
@@ -180,12 +193,12 @@ take_claims(struct jwt *jwt, const cJSON *root)
 static const char *
 parse_claims(struct jwt *jwt, const char *json, size_t len)
 {
-	const char *error = check_text(json, len), *end;
+	const char *error = check_text(json, len);
 	cJSON *root;
 
 	if (error != NULL)
 		return error;
-	root = cJSON_ParseWithLengthOpts(json, len + 1, &end, 1);
+	root = parse_json(json, len);
 	if (root == NULL)
 		return "its claims are not JSON";
 	error = cJSON_IsObject(root) ? take_claims(jwt, root)
@@ -273,7 +286,6 @@ parse_header(const char *token, size_t len, const char **error)
 {
 	char json[PROTO_TOKEN_MAX];
 	const EVP_MD *md = NULL;
-	const char *end;
 	cJSON *root;
 	long n = decode(token, len, json);
 
@@ -284,7 +296,7 @@ parse_header(const char *token, size_t len, const char **error)
 	*error = "its header is not JSON";
 	if (check_text(json, (size_t)n) != NULL)
 		return NULL;
-	root = cJSON_ParseWithLengthOpts(json, (size_t)n + 1, &end, 1);
+	root = parse_json(json, (size_t)n);
 	if (cJSON_IsObject(root))
 		md = take_algorithm(root, error);
 	cJSON_Delete(root);

@@ -352,6 +352,8 @@ take_token(struct channel *c, struct json_str payload)
 	else
 		end_refresh(c, PROTO_REFRESH_REFUSED, NULL);
 	explicit_bzero(token, sizeof(token));
+	if (payload.data != NULL) /* where it stood */
+		explicit_bzero(payload.data, payload.len);
 }
 
 void

@@ -12,6 +12,7 @@
 
 #include "log.h"
 #include "loop.h"
+#include "wipe.h"
 
 /* libwebsockets allocates 16 bytes for each descriptor it might ever see:
  * without a bound that is RLIMIT_NOFILE of them. */
@@ -90,6 +91,14 @@ context_create(struct loop *l, const struct lws_protocols *protocols,
 	return lws_create_context(&info);
 }
 
+/* It keeps the handshake's URL, and so the token, in memory that it frees. */
+static void *
+wiping_realloc(void *p, size_t size, const char *reason)
+{
+	(void)reason;
+	return wipe_realloc(p, size);
+}
+
 struct loop *
 loop_create(
     const struct lws_protocols *protocols, struct ssl_ctx_st *tls, void *user)
@@ -98,6 +107,7 @@ loop_create(
 
 	if (l == NULL)
 		return NULL;
+	lws_set_allocator(wiping_realloc);
 	l->base = event_base_new();
 	l->uv_open = uv_loop_init(&l->uv) == 0;
 	if (l->base == NULL || !l->uv_open)

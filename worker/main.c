@@ -44,6 +44,8 @@ main(int argc, char **argv)
 	priv_harden();
 	give_back();
 	tzset(); /* reads a file, which a sandbox would not allow later */
+	if (tls_prepare() == -1)
+		fatalx("OpenSSL was used too early");
 	if (backend_global_init() == -1)
 		fatalx("libcurl cannot be set up");
 	params.argv0 = argv[0];

@@ -16,6 +16,7 @@
 #include "tls.h"
 #include "tls_parts.h"
 #include "util.h"
+#include "wipe.h"
 
 static int tls_index = -1; /* where an SSL_CTX keeps its struct tls */
 
@@ -176,6 +177,39 @@ on_cert_asked(SSL *ssl, void *arg)
 
 /* --- life ------------------------------------------------------------------
  */
+
+static void *
+wiping_malloc(size_t size, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	return malloc(size);
+}
+
+static void *
+wiping_realloc(void *p, size_t size, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	return wipe_realloc(p, size);
+}
+
+static void
+wiping_free(void *p, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	wipe_free(p);
+}
+
+int
+tls_prepare(void)
+{
+	return CRYPTO_set_mem_functions(
+		   wiping_malloc, wiping_realloc, wiping_free) == 1
+	    ? 0
+	    : -1;
+}
 
 struct tls *
 tls_create(void)

@@ -15,6 +15,10 @@ struct ssl_ctx_st;
 struct tls;
 struct tls_peer;
 
+/* Once, before anybody uses OpenSSL: what it frees is wiped from then on. 0 or
+ * -1. */
+int tls_prepare(void);
+
 /* An SSL_CTX that trusts nobody yet. NULL when out of memory. */
 struct tls *tls_create(void);
 void tls_free(struct tls *); /* its peers are gone; NULL is fine */
