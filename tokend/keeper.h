@@ -16,6 +16,8 @@
 /* Rows that are remembered without their token: they are removed once they are
  * expired. Of more than these the next start sees to the rest. */
 #define KEEPER_PAST_MAX 128
+/* … or once they are more than this. */
+#define KEEPER_PAST_KEPT 8
 struct keeper_past {
 	int64_t row, exp_s;
 };
@@ -57,11 +59,11 @@ void keeper_save(struct keeper *);
 
 /*
  * After a refresh: the server has put the earlier tokens out of use. They
- * leave the memory, but for those that are not stored; their rows stay until
- * they expire, and are read again if all else is refused. A revoked one's row
- * is removed.
+ * leave the memory, but for those that are not stored; the rows of the latest
+ * stay until they expire, and are read again if all else is refused. A revoked
+ * one's row is removed.
  */
-void keeper_settle(struct keeper *);
+void keeper_settle(struct keeper *, const struct token *fresh);
 
 /* Seals all rows with the present key, in one transaction. Faults are logged
  * and counted. */

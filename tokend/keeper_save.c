@@ -86,6 +86,22 @@ keeper_save_one(struct keeper *k, struct token *token)
 	free(sealed);
 }
 
+/* The oldest row leaves the list and the store: refreshes that come much more
+ * often than tokens expire must not fill the disk. */
+static void
+remove_oldest(struct keeper *k, const struct token *best)
+{
+	unsigned i, oldest = 0;
+
+	for (i = 1; i < k->pasts; i++)
+		if (k->past[i].row < k->past[oldest].row)
+			oldest = i;
+	if (k->past[oldest].row != best->row)
+		(void)keeper_note(
+		    k, store_delete(k->store, k->past[oldest].row));
+	k->past[oldest] = k->past[--k->pasts];
+}
+
 static void
 remove_past(struct keeper *k, const struct token *best)
 {
@@ -100,6 +116,8 @@ remove_past(struct keeper *k, const struct token *best)
 			(void)keeper_note(k, store_delete(k->store, p->row));
 	}
 	k->pasts = kept;
+	while (k->pasts > KEEPER_PAST_KEPT)
+		remove_oldest(k, best);
 }
 
 /* What is expired, and not the last one standing. */
@@ -171,15 +189,15 @@ settle_one(struct keeper *k, struct token *token)
 }
 
 void
-keeper_settle(struct keeper *k)
+keeper_settle(struct keeper *k, const struct token *fresh)
 {
 	enum proto_token_state state;
-	struct token *best = keeper_best(k, &state), *token;
+	const struct token *best = keeper_best(k, &state);
+	struct token *token;
 	unsigned i = 0;
 
-	if (best == NULL || best->row == -1 ||
-	    best->source != PROTO_SOURCE_REFRESH)
-		return; /* what cannot be read again is kept */
+	if (best != fresh || fresh->row == -1)
+		return; /* it does not stand in for the others yet */
 	while (i < k->tokens.count) {
 		token = k->tokens.candidate[i];
 		if (token == best || token->reserve || token->row == -1 ||

@@ -268,7 +268,7 @@ take(struct refresh *r, const char *text)
 	token->refused = token->revoked = false;
 	token->reserve = reserve;
 	keeper_save(k);
-	keeper_settle(k);
+	keeper_settle(k, token);
 	log_info("token refreshed: jti %s expires in %" PRId64 " s",
 	    token->claims.jti, token->claims.exp_s - util_wall_ms() / 1000);
 	log_audit(LOG_LEVEL_INFO, "refreshed",

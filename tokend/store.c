@@ -128,13 +128,36 @@ prepare_file(struct store *st)
 }
 
 static enum store_fault
-open_database(struct store *st, int mode)
+open_database(struct store *st, int mode, bool alone)
 {
 	if (sqlite3_open_v2(st->path, &st->db, mode | SQLITE_OPEN_NOFOLLOW,
 		NULL) != SQLITE_OK)
 		return store_fault_of_sqlite(st, "it cannot be opened");
 	store_set_timeout(st, st->params.timeout_ms);
+	if (alone && store_exec(st, "PRAGMA locking_mode = EXCLUSIVE") == -1)
+		return store_fault_of_sqlite(st, "it cannot be locked");
 	return store_schema_check(st);
+}
+
+/* A full disk has no room for the -shm file, but what is stored must be read
+ * all the same: held alone, SQLite needs none. */
+static enum store_fault
+open_for_good(struct store *st)
+{
+	enum store_fault fault =
+	    open_database(st, SQLITE_OPEN_READWRITE, false);
+
+	if (!store_fault_is_transient(fault) || fault == STORE_LOCKED)
+		return fault;
+	(void)sqlite3_close(st->db);
+	st->db = NULL;
+	fault = open_database(st, SQLITE_OPEN_READWRITE, true);
+	if (fault == STORE_OK)
+		log_warnx("the store %s could be read without its -shm file; "
+			  "until the next start other programs cannot look "
+			  "into it",
+		    st->path);
+	return fault;
 }
 
 /* SQLITE_OPEN_NOFOLLOW refuses links anywhere in the path: only the last part
@@ -165,7 +188,7 @@ open_read_only(struct store *st)
 				       : store_fault_of_errno(st);
 	if (!S_ISREG(sb.st_mode))
 		return store_fault_is(st, STORE_NOT_A_FILE);
-	return open_database(st, SQLITE_OPEN_READONLY);
+	return open_database(st, SQLITE_OPEN_READONLY, false);
 }
 
 enum store_fault
@@ -184,7 +207,7 @@ store_open(struct store **out, const struct store_params *params)
 	mask = umask(077);
 	fault = params->read_only ? open_read_only(st) : prepare_file(st);
 	if (fault == STORE_OK && !params->read_only)
-		fault = open_database(st, SQLITE_OPEN_READWRITE);
+		fault = open_for_good(st);
 	(void)umask(mask);
 	if (fault == STORE_OK)
 		*out = st;

@@ -87,7 +87,13 @@ is_better(const struct token *a, const struct token *b, int64_t now_s)
 		return a->refusals < b->refusals;
 	if (a->claims.iat_s != b->claims.iat_s)
 		return a->claims.iat_s > b->claims.iat_s;
-	return a->source > b->source; /* refreshed, given, stored */
+	if (a->source != b->source)
+		return a->source > b->source; /* refreshed, given, stored */
+	if (a->claims.exp_s != b->claims.exp_s)
+		return a->claims.exp_s > b->claims.exp_s;
+	/* The server's last word: rows are numbered as they came, and what is
+	 * not stored yet came last. */
+	return b->row != -1 && (a->row == -1 || a->row > b->row);
 }
 
 struct token *
