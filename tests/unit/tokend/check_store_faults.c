@@ -27,6 +27,8 @@ static struct told {
 	int points;
 } * told;
 
+static void run(const char *, ...) __attribute__((format(printf, 1, 2)));
+
 static void
 run(const char *format, ...)
 {
