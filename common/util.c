@@ -154,11 +154,30 @@ cut_last(char *path)
 	return true;
 }
 
+/* "/usr/bin" is where a build may be, too, so there it is asked. */
+static const char *
+installed_sub(const char *prefix, const char *last, const char *name)
+{
+	static const char *const subs[] = {
+	    "/libexec/telephone", "/lib/telephone"};
+	char path[UTIL_PATH_MAX];
+	size_t i;
+
+	if (strcmp(last, "/sbin") == 0)
+		return subs[0];
+	for (i = 0; strcmp(last, "/bin") == 0 && i < UTIL_COUNT(subs); i++)
+		if (util_fmt(
+			path, sizeof(path), "%s%s/%s", prefix, subs[i], name) &&
+		    access(path, F_OK) == 0)
+			return subs[i];
+	return NULL;
+}
+
 int
 util_sibling(char *dst, size_t size, const char *name)
 {
-	char dir[UTIL_PATH_MAX];
-	const char *last, *sub = "";
+	char dir[UTIL_PATH_MAX], last[8] = "";
+	const char *slash, *sub = NULL;
 	ssize_t n = readlink("/proc/self/exe", dir, sizeof(dir));
 
 	if (n == -1)
@@ -174,12 +193,16 @@ util_sibling(char *dst, size_t size, const char *name)
 		errno = ENOENT;
 		return -1;
 	}
-	last = strrchr(dir, '/');
-	if (last != NULL && strcmp(last, "/sbin") == 0) {
-		cut_last(dir);
-		sub = "/libexec/telephone";
+	slash = strrchr(dir, '/');
+	if (slash != NULL &&
+	    util_strlcpy(last, slash, sizeof(last)) < sizeof(last)) {
+		dir[slash - dir] = '\0';
+		sub = installed_sub(dir, last, name);
+		if (sub == NULL)
+			dir[slash - dir] = '/';
 	}
-	if (!util_fmt(dst, size, "%s%s/%s", dir, sub, name)) {
+	if (!util_fmt(
+		dst, size, "%s%s/%s", dir, sub != NULL ? sub : "", name)) {
 		errno = ENAMETOOLONG;
 		return -1;
 	}

@@ -47,8 +47,9 @@ bool util_equal_ct(const void *a, const void *b, size_t len);
 /*
  * Writes the path of another of our executables to dst: "DIR/name" beside
  * this one, as in the build directory; or, when this one is installed, that
- * is DIR is "PREFIX/sbin", "PREFIX/libexec/telephone/name". Whether there is
- * such a file is not asked. 0, or -1 with errno.
+ * is DIR is "PREFIX/sbin", "PREFIX/libexec/telephone/name"; where DIR is
+ * "PREFIX/bin" (systems that have but one), there or in "PREFIX/lib/telephone"
+ * if it exists. 0, or -1 with errno.
  */
 int util_sibling(char *dst, size_t size, const char *name);
 

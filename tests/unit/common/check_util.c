@@ -185,12 +185,16 @@ END_TEST
 /* Where this executable is put, below a directory of the test, and where it
  * then looks for its sibling. */
 static const struct {
-	const char *dir, *sibling;
+	const char *dir, *sibling, *there;
 } places[] = {
-    {"usr/sbin", "usr/libexec/telephone/worker"},
-    {"usr/bin", "usr/bin/worker"},
-    {"usr/mysbin", "usr/mysbin/worker"},
-    {"usr/sbin/build", "usr/sbin/build/worker"},
+    {"usr/sbin", "usr/libexec/telephone/worker", NULL},
+    {"usr/bin", "usr/bin/worker", NULL},
+    {"usr/bin", "usr/lib/telephone/worker", "usr/lib/telephone/worker"},
+    {"usr/bin", "usr/libexec/telephone/worker", "usr/libexec/telephone/worker"},
+    {"usr/bin", "usr/bin/worker", "usr/lib/worker"},
+    {"usr/mysbin", "usr/mysbin/worker", NULL},
+    {"usr/mybin", "usr/mybin/worker", "usr/lib/telephone/worker"},
+    {"usr/sbin/build", "usr/sbin/build/worker", NULL},
 };
 
 static void
@@ -211,6 +215,7 @@ START_TEST(sibling_of_an_installed_program)
 	char dir[4096], self[4200], exe[4400], command[4500], want[4400];
 	char got[4400] = "";
 	FILE *out;
+	int out_fd;
 
 	/* A hard link, which cannot leave the file system: so stay near. */
 	own_dir(dir);
@@ -221,6 +226,14 @@ START_TEST(sibling_of_an_installed_program)
 	ck_assert(
 	    util_fmt(want, sizeof(want), "%s/%s", self, places[_i].sibling));
 	make_dirs(exe);
+	if (places[_i].there != NULL) {
+		ck_assert(util_fmt(
+		    command, sizeof(command), "%s/%s", self, places[_i].there));
+		make_dirs(command);
+		ck_assert_int_ge(
+		    out_fd = open(command, O_CREAT | O_WRONLY, 0600), 0);
+		(void)close(out_fd);
+	}
 	memset(command, 0, sizeof(command));
 	ck_assert_int_gt(readlink("/proc/self/exe", command, 4096), 0);
 	ck_assert_int_eq(link(command, exe), 0);
