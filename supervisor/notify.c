@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The datagrams of notify.h. */
 #include <errno.h>
+#include <inttypes.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,6 +38,16 @@ notify_send(const char *state)
 	    -1)
 		log_warn("systemd cannot be told %s", state);
 	(void)close(fd);
+}
+
+void
+notify_stopping(int64_t ms)
+{
+	char text[64];
+
+	(void)util_fmt(text, sizeof(text),
+	    "STOPPING=1\nEXTEND_TIMEOUT_USEC=%" PRId64, ms * 1000);
+	notify_send(text);
 }
 
 /* A number of the environment; -1: not set, or none. */

@@ -12,8 +12,10 @@
 
 #include "proto.h"
 
-/* Sends "READY=1", "STOPPING=1", … */
+/* Sends "READY=1", … */
 void notify_send(const char *state);
+/* That the end has begun, and may take so long. */
+void notify_stopping(int64_t ms);
 
 /* How often WATCHDOG=1 is to be sent: half of $WATCHDOG_USEC, if that is meant
  * for this process ($WATCHDOG_PID); 0: never. */

@@ -203,6 +203,8 @@ void
 service_stop(struct service *s, int code)
 {
 	struct child *leaving[] = {s->worker, s->fresh};
+	int64_t leave_ms =
+	    conf_num(&s->conf, CONF_SHUTDOWN_TIMEOUT) + LEAVE_SLACK_MS;
 	size_t i;
 
 	if (s->stopping) {
@@ -213,12 +215,11 @@ service_stop(struct service *s, int code)
 	}
 	s->stopping = true;
 	s->exit_code = code;
-	notify_send("STOPPING=1");
+	notify_stopping(leave_ms + LEAVE_SLACK_MS);
 	(void)evtimer_del(s->tokend_again);
 	(void)evtimer_del(s->worker_again);
 	reload_cancel(s->reload, "the service is stopping");
-	set_timer(s->deadline,
-	    conf_num(&s->conf, CONF_SHUTDOWN_TIMEOUT) + LEAVE_SLACK_MS);
+	set_timer(s->deadline, leave_ms);
 	for (i = 0; i < UTIL_COUNT(leaving); i++)
 		if (leaving[i] != NULL)
 			(void)child_stop(leaving[i], PROTO_STOP_END);
