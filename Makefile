@@ -21,11 +21,6 @@ LDFLAGS ?= -Wl,-z,relro,-z,now
 endif
 endif
 
-PREFIX ?= /usr/local
-SBINDIR ?= $(PREFIX)/sbin
-LIBEXECDIR ?= $(PREFIX)/libexec/telephone
-MANDIR ?= $(PREFIX)/share/man
-
 T_CPPFLAGS = -Icommon -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64
 # The folder of the build is nobody's business, nor a part of the result.
 T_CFLAGS := -std=c11 -fPIE -ffile-prefix-map=$(CURDIR)=. -Wall -Wextra -Wshadow -Wstrict-prototypes \
@@ -98,8 +93,7 @@ $(O)/flags: FORCE
 	if cmp -s $@ $@.new; then rm -f $@.new; else mv $@.new $@; fi
 
 # The version: VERSION in a release tarball, else what git says.
-VERSION_TEXT := $(shell cat VERSION 2>/dev/null || \
-	git describe --tags --always --dirty 2>/dev/null || echo unknown)
+VERSION_TEXT := $(shell cat VERSION 2>/dev/null || packaging/version.sh)
 $(O)/version.c: FORCE
 	@mkdir -p $(@D)
 	@printf '#include "version.h"\nconst char version[] = "%s";\n' \
@@ -263,14 +257,8 @@ demo: deps
 	$(Q)$(MAKE) --no-print-directory $(PROGS)
 	$(Q)$(PYTHON) -B tests/demo.py $(O)
 
-# --- install -----------------------------------------------------------------
-install: $(DAEMON)
-	install -d $(DESTDIR)$(SBINDIR) $(DESTDIR)$(LIBEXECDIR) \
-	$(DESTDIR)$(MANDIR)/man5 $(DESTDIR)$(MANDIR)/man8
-	install -m 0755 $(O)/telephone $(O)/telephonectl $(DESTDIR)$(SBINDIR)
-	install -m 0755 $(O)/worker $(O)/tokend $(DESTDIR)$(LIBEXECDIR)
-	install -m 0644 man/telephone.conf.5 $(DESTDIR)$(MANDIR)/man5
-	install -m 0644 man/telephone.8 man/telephonectl.8 $(DESTDIR)$(MANDIR)/man8
+# --- install, tarball, packages ----------------------------------------------
+include packaging/packaging.mk
 
 # --- supply chain ------------------------------------------------------------
 # What the executables consist of, as SPDX 2.3.
@@ -295,7 +283,9 @@ lint: format-check
 	--enable=warning,portability --suppress=missingIncludeSystem \
 	--suppress=funcArgOrderDifferent \
 	supervisor worker tokend common
-	@shellcheck packaging/*.sh tests/*.sh .ci/run
+	@shellcheck packaging/*.sh packaging/make-secret packaging/completion/* \
+	$(addprefix packaging/debian/,postinst postrm prerm set-version tests/smoke) \
+	tests/*.sh tests/system/*.sh .ci/run
 	@codespell -q 3 -L inflight,te,nd,fo $(shell git ls-files 2>/dev/null | grep -v package-lock)
 
 clean:
@@ -303,6 +293,6 @@ clean:
 
 FORCE:
 .PHONY: all deps check check-unit check-switchboard check-bridge check-it \
-	check-meta check-repro sbom mutants fuzz build-fuzz soak recovery asan coverage demo install format format-check lint clean FORCE
+	check-meta check-repro sbom mutants fuzz build-fuzz soak recovery asan coverage demo format format-check lint clean FORCE
 .DELETE_ON_ERROR:
 -include $(shell find $(O)/obj -name '*.d' 2>/dev/null)

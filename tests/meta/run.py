@@ -70,18 +70,57 @@ def check_hardening():
 
 
 # --- what ships ---------------------------------------------------------------
-INSTALLED = {"sbin/telephone", "sbin/telephonectl", "libexec/telephone/worker", "libexec/telephone/tokend",
-             "share/man/man5/telephone.conf.5", "share/man/man8/telephone.8", "share/man/man8/telephonectl.8"}
+INSTALLED = {
+    "usr/sbin/telephone", "usr/sbin/telephonectl", "usr/libexec/telephone/worker", "usr/libexec/telephone/tokend",
+    "usr/lib/systemd/system/telephone.service", "usr/lib/systemd/system/telephone@.service",
+    "usr/lib/systemd/system/telephone.socket", "usr/lib/sysusers.d/telephone.conf", "usr/lib/tmpfiles.d/telephone.conf",
+    "usr/share/bash-completion/completions/telephone", "usr/share/bash-completion/completions/telephonectl",
+    "etc/telephone/telephone.conf"}
+
+
+def install(target, top):
+    output("make", "-s", target, f"O={BUILD}", f"DESTDIR={top}", "PREFIX=/usr")
+    return {os.path.relpath(os.path.join(folder, name), top): os.stat(os.path.join(folder, name)).st_mode
+            for folder, _, names in os.walk(top) for name in names}
 
 
 def check_installed():
+    documents = {f"usr/share/man/man{p[-1]}/{os.path.basename(p)}" for p in glob.glob("man/*.[0-9]")} | {
+        f"usr/share/doc/telephone/{os.path.basename(p)}" for p in (
+            "README.md", "CHANGELOG.md", "SECURITY.md", "telephone.conf.example", *glob.glob("docs/*.md"))}
     with tempfile.TemporaryDirectory() as top:
-        output("make", "-s", "install", f"O={BUILD}", f"DESTDIR={top}", "PREFIX=/usr")
-        modes = {os.path.relpath(os.path.join(folder, name), f"{top}/usr"): os.stat(os.path.join(folder, name)).st_mode
-                 for folder, _, names in os.walk(top) for name in names}
-    check("make install installs what it should", (p for p in INSTALLED ^ set(modes)))
+        modes = install("install", top)
+        conf = read(f"{top}/etc/telephone/telephone.conf")
+        with open(f"{top}/etc/telephone/telephone.conf", "a", encoding="utf-8") as f:
+            f.write("BACKEND_PORT=1\n")
+        install("install", top)
+        kept = read(f"{top}/etc/telephone/telephone.conf")
+        left = install("uninstall", top)
+    check("make install installs what it should", (p for p in (INSTALLED | documents) ^ set(modes)))
     check("nothing installed is setuid, setgid, or writable by others",
           (f"{p}: {mode:o}" for p, mode in modes.items() if mode & 0o6022))
+    check("the configuration is its owner's alone", [] if modes["etc/telephone/telephone.conf"] & 0o777 == 0o600 else ["no"])
+    check("it names the places that tmpfiles.d makes", (k for k in (
+        "TOKEN_DB_PATH=/var/lib/telephone/token/telephone.db", "SECRET_KEY_BASE_FILE=/etc/telephone/secret",
+        "SPOOL_DIR=/var/lib/telephone/spool") if f"\n{k}\n" not in conf))
+    check("make install keeps the operator's configuration", [] if kept == conf + "BACKEND_PORT=1\n" else ["it is another"])
+    check("make uninstall leaves the configuration alone", (p for p in left if p != "etc/telephone/telephone.conf"))
+
+
+def check_units():
+    """What is written twice must be the same."""
+    users = read("packaging/systemd/telephone.sysusers")
+    table = read("common/conf.c")
+    for key in ("WORKER_USER", "TOKEND_USER"):
+        name = re.search(rf'ROW\({key},.*?"(_[a-z-]+)"', table, re.S)[1]
+        check(f"sysusers.d has {name}", [] if re.search(rf"^u {name} ", users, re.M) else ["no"])
+    one, many = (read(f"packaging/systemd/telephone{x}.service.in") for x in ("", "@"))
+    check("both services have the same walls", [] if "@SANDBOX@" in one and "@SANDBOX@" in many else ["no"])
+
+    def settings(text):
+        return {line for line in text.splitlines() if re.match(r"[A-Z]\w+=", line)
+                and not line.startswith(("Description", "After", "Environment", "ExecStart", "RuntimeDirectory", "SyslogIdentifier"))}
+    check("they differ in their names alone", settings(one) ^ settings(many))
 
 
 def check_no_attacks():
@@ -207,7 +246,7 @@ def check_documents():
     check("telephone(8) knows every metric", (m for m in metrics if m not in read("man/telephone.8")))
     readme = read("README.md")
     targets = set(re.findall(r"`?make ([a-z][a-z-]*)", readme))
-    makefile = read("Makefile")
+    makefile = read("Makefile") + read("packaging/packaging.mk")
     check("README's make targets exist", (t for t in targets if not re.search(rf"^{t}:", makefile, re.M)))
 
 
@@ -227,7 +266,7 @@ def check_threat_model():
            for name in re.findall(r"`(test_\w+)`", names) if not exists(path, name)))
 
 
-for step in (check_links, check_hardening, check_installed, check_no_attacks, check_sbom, check_includes, check_form, check_documents, check_threat_model):
+for step in (check_links, check_hardening, check_installed, check_units, check_no_attacks, check_sbom, check_includes, check_form, check_documents, check_threat_model):
     step()
 print(f"{passed} passed, {failed} failed")
 sys.exit(failed != 0)

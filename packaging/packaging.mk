@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: MIT
+# Included by the Makefile: what is installed, the tarball, and the packages.
+
+PREFIX ?= /usr/local
+SBINDIR ?= $(PREFIX)/sbin
+LIBEXECDIR ?= $(PREFIX)/libexec/telephone
+MANDIR ?= $(PREFIX)/share/man
+DOCDIR ?= $(PREFIX)/share/doc/telephone
+COMPLETIONDIR ?= $(PREFIX)/share/bash-completion/completions
+UNITDIR ?= $(PREFIX)/lib/systemd/system
+SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
+TMPFILESDIR ?= $(PREFIX)/lib/tmpfiles.d
+# Where telephone(8) looks, whatever the PREFIX.
+CONFDIR := /etc/telephone
+INSTALL ?= install
+
+# --- install -----------------------------------------------------------------
+UNITS := telephone.service telephone@.service telephone.socket
+DOCS := README.md CHANGELOG.md SECURITY.md $(wildcard docs/*.md)
+
+# The sandbox is the same in both services.
+$(O)/systemd/%: packaging/systemd/%.in packaging/systemd/sandbox.in FORCE
+	@mkdir -p $(@D)
+	@sed -e '/^@SANDBOX@$$/{r packaging/systemd/sandbox.in' -e 'd}' $< | \
+	sed -e 's,@SBINDIR@,$(SBINDIR),g' -e 's,@LIBEXECDIR@,$(LIBEXECDIR),g' \
+	-e 's,@CONFDIR@,$(CONFDIR),g' > $@
+# The example, with the places that the package has made.
+$(O)/telephone.conf: telephone.conf.example
+	@mkdir -p $(@D)
+	@sed -e 's,^#\(TOKEN_DB_PATH=\).*,\1/var/lib/telephone/token/telephone.db,' \
+	-e 's,^#\(SECRET_KEY_BASE_FILE=\).*,\1/etc/telephone/secret,' \
+	-e 's,^#\(SPOOL_DIR=\).*,\1/var/lib/telephone/spool,' $< > $@
+units: $(addprefix $(O)/systemd/,$(UNITS))
+
+d = $(DESTDIR)
+install: $(DAEMON) units $(O)/telephone.conf
+	$(INSTALL) -d $(d)$(SBINDIR) $(d)$(LIBEXECDIR) $(d)$(MANDIR)/man5 \
+	$(d)$(MANDIR)/man8 $(d)$(DOCDIR) $(d)$(COMPLETIONDIR) $(d)$(UNITDIR) \
+	$(d)$(SYSUSERSDIR) $(d)$(TMPFILESDIR) $(d)$(CONFDIR)
+	$(INSTALL) -m 0755 $(O)/telephone $(O)/telephonectl $(d)$(SBINDIR)
+	$(INSTALL) -m 0755 $(O)/worker $(O)/tokend $(d)$(LIBEXECDIR)
+	$(INSTALL) -m 0644 $(wildcard man/*.5) $(d)$(MANDIR)/man5
+	$(INSTALL) -m 0644 $(wildcard man/*.8) $(d)$(MANDIR)/man8
+	$(INSTALL) -m 0644 $(DOCS) telephone.conf.example $(d)$(DOCDIR)
+	$(INSTALL) -m 0644 packaging/completion/* $(d)$(COMPLETIONDIR)
+	$(INSTALL) -m 0644 $(addprefix $(O)/systemd/,$(UNITS)) $(d)$(UNITDIR)
+	$(INSTALL) -m 0644 packaging/systemd/telephone.sysusers $(d)$(SYSUSERSDIR)/telephone.conf
+	$(INSTALL) -m 0644 packaging/systemd/telephone.tmpfiles $(d)$(TMPFILESDIR)/telephone.conf
+	test -e $(d)$(CONFDIR)/telephone.conf || \
+	$(INSTALL) -m 0600 $(O)/telephone.conf $(d)$(CONFDIR)/telephone.conf
+# Users, directories and a secret where no package has made them; as root.
+setup:
+	systemd-sysusers telephone.conf
+	systemd-tmpfiles --create telephone.conf
+	packaging/make-secret $(CONFDIR)/secret
+	systemctl daemon-reload
+uninstall:
+	rm -f $(addprefix $(d)$(SBINDIR)/,telephone telephonectl) \
+	$(addprefix $(d)$(LIBEXECDIR)/,worker tokend) \
+	$(addprefix $(d)$(MANDIR)/,$(patsubst man/%.5,man5/%.5,$(wildcard man/*.5)) \
+	$(patsubst man/%.8,man8/%.8,$(wildcard man/*.8))) \
+	$(addprefix $(d)$(DOCDIR)/,$(notdir $(DOCS)) telephone.conf.example) \
+	$(addprefix $(d)$(COMPLETIONDIR)/,telephone telephonectl) \
+	$(addprefix $(d)$(UNITDIR)/,$(UNITS)) \
+	$(d)$(SYSUSERSDIR)/telephone.conf $(d)$(TMPFILESDIR)/telephone.conf
+	-rmdir $(d)$(LIBEXECDIR) $(d)$(DOCDIR)
+
+# --- the tarball -------------------------------------------------------------
+# Made of what git has: HEAD, and changes to it, but no strange files. The
+# same bytes from the same commit, wherever and whenever it is made.
+DIST := telephone-$(VERSION_TEXT)
+$(O)/dist/$(DIST).tar.xz: FORCE
+	@mkdir -p $(@D)
+	@packaging/dist.sh $(DIST) $@
+dist: $(O)/dist/$(DIST).tar.xz
+	@echo $<
+
+check-dist:
+	$(Q)tests/dist.sh $(O)
+
+# What building and checking the packages needs besides.
+PACKAGE_DEPS := debhelper dpkg-dev fakeroot lintian systemd systemd-container \
+	xz-utils
+deps-packages:
+	$(Q)packaging/deps.sh $(PACKAGE_DEPS)
+
+# --- packages ----------------------------------------------------------------
+deb: dist
+	$(Q)packaging/deb.sh $(O)/dist/$(DIST).tar.xz $(VERSION_TEXT) $(O)/deb
+# What lintian says is an error, its hints included; overrides have reasons.
+check-deb: deb
+	$(Q)lintian --allow-root --pedantic --fail-on error,warning $(O)/deb/*.changes
+
+# A real systemd, booted in a container with the package in it; DIRECTIVES=1:
+# the sandbox of the unit line by line instead.
+check-system: deb $(O)/switchboard $(O)/demo-backend
+	$(Q)tests/system/boot.sh $(O) $(if $(DIRECTIVES),directives)
+# How much of the system the units can reach, without starting them.
+check-units: units
+	$(Q)for u in telephone.service telephone@.service; do \
+	systemd-analyze security --offline=yes --no-pager --threshold=25 \
+	$(O)/systemd/$$u > $(O)/systemd/$$u.exposure && good=0 || good=1; \
+	grep -v '✓' $(O)/systemd/$$u.exposure; [ $$good = 0 ] || exit 1; done
+
+.PHONY: deps-packages check-dist check-system check-units install uninstall setup units dist deb check-deb
