@@ -49,22 +49,45 @@ enum sandbox_action {
 	SANDBOX_ERRNO,	   /* quietly: what libraries try and can do without */
 };
 
+/* Of one argument: (it & mask) == value. The kernel reads most of them as an
+ * int, so what is compared is the low word; of a pointer both have to be. */
+struct sandbox_arg {
+	uint8_t n;
+	bool high; /* its high word instead */
+	bool self; /* the value is this process's own pid */
+	uint32_t mask, value;
+};
+
+#define SANDBOX_ARG_BITS(i, m, v)                                       \
+	{                                                               \
+		.n = (i), .mask = (uint32_t)(m), .value = (uint32_t)(v) \
+	}
+#define SANDBOX_ARG(i, v) SANDBOX_ARG_BITS(i, ~0u, v)
+
 /* One row. The first row that matches decides; what no row names is the
- * table's default. Arguments are compared as the kernel reads an int, by
- * their low 32 bits. */
+ * table's default. */
+#define SANDBOX_ARGS_MAX 2
 struct sandbox_call {
 	int nr;
 	enum sandbox_action action;
 	uint16_t error; /* with SANDBOX_ERRNO */
-	bool if_arg;	/* (argument `arg` & mask) == value, else no match */
-	bool if_self;	/* argument `arg` is this process's own pid */
-	uint8_t arg;
-	uint32_t mask, value;
+	uint8_t arg_count;
+	struct sandbox_arg
+	    args[SANDBOX_ARGS_MAX]; /* all of them, or no match */
 };
 
 #define SANDBOX_DO(call, act)                     \
 	{                                         \
 		.nr = SYS_##call, .action = (act) \
+	}
+#define SANDBOX_DO_IF(call, act, e, ...)                                   \
+	{                                                                  \
+		.nr = SYS_##call, .action = (act), .error = (e),           \
+		.arg_count = sizeof((struct sandbox_arg[]){__VA_ARGS__}) / \
+		    sizeof(struct sandbox_arg),                            \
+		.args = {                                                  \
+			__VA_ARGS__                                        \
+		}                                                          \
 	}
 #define SANDBOX_OK(call) SANDBOX_DO(call, SANDBOX_ALLOW)
 #define SANDBOX_NO(call) SANDBOX_DO(call, SANDBOX_VIOLATION)
@@ -72,22 +95,34 @@ struct sandbox_call {
 	{                                                               \
 		.nr = SYS_##call, .action = SANDBOX_ERRNO, .error = (e) \
 	}
-#define SANDBOX_IF_BITS(call, n, m, v)                                     \
-	{                                                                  \
-		.nr = SYS_##call, .action = SANDBOX_ALLOW, .if_arg = true, \
-		.arg = (n), .mask = (uint32_t)(m), .value = (uint32_t)(v)  \
-	}
-#define SANDBOX_IF(call, n, v) SANDBOX_IF_BITS(call, n, 0xffffffffu, v)
-#define SANDBOX_KILL_IF(call, n, v)                                       \
-	{                                                                 \
-		.nr = SYS_##call, .action = SANDBOX_KILL, .if_arg = true, \
-		.arg = (n), .mask = 0xffffffffu, .value = (uint32_t)(v)   \
-	}
-#define SANDBOX_SELF(call, n)                                               \
-	{                                                                   \
-		.nr = SYS_##call, .action = SANDBOX_ALLOW, .if_self = true, \
-		.arg = (n)                                                  \
-	}
+#define SANDBOX_OK_IF(call, ...) \
+	SANDBOX_DO_IF(call, SANDBOX_ALLOW, 0, __VA_ARGS__)
+#define SANDBOX_NO_IF(call, ...) \
+	SANDBOX_DO_IF(call, SANDBOX_VIOLATION, 0, __VA_ARGS__)
+#define SANDBOX_FAIL_IF(call, e, ...) \
+	SANDBOX_DO_IF(call, SANDBOX_ERRNO, e, __VA_ARGS__)
+#define SANDBOX_IF_BITS(call, i, m, v) \
+	SANDBOX_OK_IF(call, SANDBOX_ARG_BITS(i, m, v))
+#define SANDBOX_IF(call, i, v) SANDBOX_OK_IF(call, SANDBOX_ARG(i, v))
+#define SANDBOX_IF_NULL(call, i) \
+	SANDBOX_OK_IF(           \
+	    call, SANDBOX_ARG(i, 0), {.n = (i), .high = true, .mask = ~0u})
+#define SANDBOX_KILL_IF(call, i, v) \
+	SANDBOX_DO_IF(call, SANDBOX_KILL, 0, SANDBOX_ARG(i, v))
+#define SANDBOX_SELF(call, i) \
+	SANDBOX_OK_IF(call, {.n = (i), .self = true, .mask = ~0u})
+
+/* What fcntl(2) is for, and no more: with F_SETOWN and F_SETSIG it would be
+ * kill(2). */
+#define SANDBOX_FCNTL                                                     \
+	SANDBOX_IF(fcntl, 1, F_GETFD), SANDBOX_IF(fcntl, 1, F_SETFD),     \
+	    SANDBOX_IF(fcntl, 1, F_GETFL), SANDBOX_IF(fcntl, 1, F_SETFL), \
+	    SANDBOX_IF(fcntl, 1, F_DUPFD_CLOEXEC)
+
+/* Standard error is one open description for all processes and, with a file or
+ * journald behind it, what one does to it is done to all: nobody but writes
+ * there. Before the rows that allow these calls. */
+#define SANDBOX_KEEP_LOG(call) SANDBOX_FAIL_IF(call, EPERM, SANDBOX_ARG(0, 2))
 
 /* A tree of files. Rights are or-ed; a path that does not exist is left out. */
 enum sandbox_files {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A table as a classic BPF program (seccomp(2)): architecture, then row by
- * row. Loads are always of the low word where an int is meant, since the
- * kernel does not look at the high one either.
+ * row. Of an argument the low word is loaded where an int is meant, since the
+ * kernel does not look at the high one either; where it is a pointer, both.
  */
 #include <stddef.h>
 #include <sys/syscall.h>
@@ -96,24 +96,40 @@ add_head(struct sandbox_bpf *b, const struct sandbox_bpf_params *p)
 #endif
 }
 
+/* Of one argument; skips n instructions when it differs. */
+static void
+add_arg(struct sandbox_bpf *b, const struct sandbox_arg *a, uint32_t self,
+    uint8_t n)
+{
+	load(b, ARG(a->n) + (a->high ? 4u : 0u));
+	add(b,
+	    (struct sock_filter)BPF_STMT(BPF_ALU | BPF_AND | BPF_K, a->mask));
+	unless(b, a->self ? self : a->value, n);
+}
+
+/* What add_arg and what follows the arguments are long. */
+#define ARG_LEN 3
+#define VERDICT_LEN 2
+
 /* The number is loaded before and after. */
 static void
 add_row(struct sandbox_bpf *b, const struct sandbox_call *c,
     const struct sandbox_bpf_params *p)
 {
 	uint32_t verdict = verdict_of(c->action, c->error, p->violation);
+	unsigned left = c->arg_count;
+	size_t i;
 
-	if (!c->if_arg && !c->if_self) {
+	if (left == 0) {
 		unless(b, (uint32_t)c->nr, 1);
 		give(b, verdict);
 		return;
 	}
-	unless(b, (uint32_t)c->nr, 5);
-	load(b, ARG(c->arg));
-	add(b,
-	    (struct sock_filter)BPF_STMT(
-		BPF_ALU | BPF_AND | BPF_K, c->if_self ? ~0u : c->mask));
-	unless(b, c->if_self ? p->self : c->value, 1);
+	unless(b, (uint32_t)c->nr, (uint8_t)(left * ARG_LEN + VERDICT_LEN));
+	for (i = 0; i < c->arg_count; i++) {
+		left--;
+		add_arg(b, &c->args[i], p->self, (uint8_t)(left * ARG_LEN + 1));
+	}
 	give(b, verdict);
 	load(b, LOW(nr));
 }

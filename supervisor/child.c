@@ -66,6 +66,7 @@ struct program {
 	char **argv;
 	const int *fds;
 	int fd_count;
+	bool mute; /* no standard output: often it is the log's description */
 };
 
 static void
@@ -81,6 +82,8 @@ become(const struct program *p)
 	default_signals();
 	if (null != -1)
 		(void)dup2(null, STDIN_FILENO);
+	if (null != -1 && p->mute)
+		(void)dup2(null, STDOUT_FILENO);
 	arrange_fds(p->fds, p->fd_count);
 	(void)execve(path, p->argv, environment);
 	log_warn("%s cannot be executed", path);
@@ -169,7 +172,10 @@ child_start(const struct child_params *params)
 	    .other = params->role,
 	    .ops = &peer_ops,
 	};
-	struct program program = {worker ? "worker" : "tokend", argv, NULL, 1};
+	struct program program = {.name = worker ? "worker" : "tokend",
+	    .argv = argv,
+	    .fd_count = 1,
+	    .mute = true};
 	struct child *c;
 	int sv[2];
 	pid_t pid;
@@ -292,7 +298,7 @@ child_check_secrets(const struct config_secrets *s)
 	static char words[][9] = {"secret", "previous", "jwt_key", "token"};
 	const int all[] = {s->secret, s->previous, s->jwt_key, s->token};
 	char *argv[3 + UTIL_COUNT(all)] = {title, option};
-	struct program program = {"tokend", argv, NULL, 0};
+	struct program program = {.name = "tokend", .argv = argv};
 	int fds[UTIL_COUNT(all)], status;
 	size_t i;
 	pid_t pid;

@@ -18,6 +18,13 @@
 #include "util.h"
 
 static const struct sandbox_call calls[] = {
+    SANDBOX_KEEP_LOG(fcntl),
+    SANDBOX_KEEP_LOG(lseek),
+    SANDBOX_KEEP_LOG(pwrite64),
+    SANDBOX_KEEP_LOG(ftruncate),
+    SANDBOX_KEEP_LOG(fallocate),
+    SANDBOX_KEEP_LOG(fchmod),
+    SANDBOX_KEEP_LOG(flock),
     /* the loop and its packets */
     SANDBOX_OK(epoll_wait),
     SANDBOX_OK(epoll_pwait),
@@ -28,7 +35,14 @@ static const struct sandbox_call calls[] = {
     SANDBOX_OK(read),
     SANDBOX_OK(write),
     SANDBOX_OK(close),
-    SANDBOX_OK(fcntl),
+    SANDBOX_FCNTL,
+    SANDBOX_IF(fcntl, 1, F_GETLK), /* of the store */
+    SANDBOX_IF(fcntl, 1, F_SETLK),
+    SANDBOX_IF(fcntl, 1, F_SETLKW),
+    SANDBOX_IF(fcntl, 1, F_OFD_GETLK),
+    SANDBOX_IF(fcntl, 1, F_OFD_SETLK),
+    SANDBOX_IF(fcntl, 1, F_OFD_SETLKW),
+    SANDBOX_IF(fcntl, 1, F_GET_SEALS),
     SANDBOX_OK(getpid),
     SANDBOX_OK(gettid),
     SANDBOX_OK(getppid),

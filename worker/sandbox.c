@@ -16,8 +16,12 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
+#include <netinet/in.h>
+
+#include <linux/netlink.h>
 #include <linux/sockios.h>
 
+#include "backend.h"
 #include "conf.h"
 #include "lookup.h"
 #include "reach.h"
@@ -27,21 +31,48 @@
 
 #define NAMESPACES 0x7e020000u /* CLONE_NEW* */
 
+#define TYPE_MASK 0xfu /* of socket(2)'s second argument; above it: flags */
+
+/*
+ * TCP and UDP. Landlock's rules for ports know connect(2) on TCP: MPTCP is
+ * another protocol to them, and a SYN that sendto(2) sends with the first bytes
+ * (MSG_FASTOPEN) is no connect.
+ */
+#define INTERNET_ROW(family, protocol) \
+	SANDBOX_OK_IF(socket, SANDBOX_ARG(0, family), SANDBOX_ARG(2, protocol))
+#define INTERNET_ROWS(family)                                       \
+	INTERNET_ROW(family, 0), INTERNET_ROW(family, IPPROTO_TCP), \
+	    INTERNET_ROW(family, IPPROTO_UDP)
+#define SENDING_ROWS                                 \
+	SANDBOX_IF_BITS(sendto, 3, MSG_FASTOPEN, 0), \
+	    SANDBOX_IF_BITS(sendmsg, 2, MSG_FASTOPEN, 0)
+
+#define LOG_ROWS                                                  \
+	SANDBOX_KEEP_LOG(shutdown), SANDBOX_KEEP_LOG(setsockopt), \
+	    SANDBOX_KEEP_LOG(connect), SANDBOX_KEEP_LOG(fcntl),   \
+	    SANDBOX_KEEP_LOG(ioctl), SANDBOX_KEEP_LOG(dup3),      \
+	    SANDBOX_KEEP_LOG(lseek), SANDBOX_KEEP_LOG(pwrite64),  \
+	    SANDBOX_KEEP_LOG(ftruncate)
+
 /* A connection for each request and each WebSocket, and room. */
 #define FILES_MAX 16384
 
 /* --- the worker ----------------------------------------------------------- */
 
 static const struct sandbox_call worker_calls[] = {
+    /* only with BACKEND_URL=unix:, see sandbox_enter: it opens every socket
+     * that the worker's user may connect to, whatever its path */
+    SANDBOX_OK_IF(socket, SANDBOX_ARG(0, AF_UNIX),
+	SANDBOX_ARG_BITS(1, TYPE_MASK, SOCK_STREAM)),
+    LOG_ROWS,
     /* bytes */
     SANDBOX_OK(read),
     SANDBOX_OK(write),
     SANDBOX_OK(readv),
     SANDBOX_OK(writev),
     SANDBOX_OK(recvfrom),
-    SANDBOX_OK(sendto),
     SANDBOX_OK(recvmsg),
-    SANDBOX_OK(sendmsg),
+    SENDING_ROWS,
     SANDBOX_OK(close),
     /* the loop */
     SANDBOX_OK(epoll_wait),
@@ -58,17 +89,10 @@ static const struct sandbox_call worker_calls[] = {
     SANDBOX_OK(sched_yield),
     SANDBOX_OK(restart_syscall),
     /* sockets: to dial, and those that the health listener accepts */
-    SANDBOX_IF(socket, 0, AF_INET),
-    SANDBOX_IF(socket, 0, AF_INET6),
-    SANDBOX_IF(socket, 0, AF_UNIX),
+    INTERNET_ROWS(AF_INET),
+    INTERNET_ROWS(AF_INET6),
     /* asked by getaddrinfo(3) even for a numeric address, to no harm */
-    {.nr = SYS_socket,
-	.action = SANDBOX_ERRNO,
-	.error = EAFNOSUPPORT,
-	.if_arg = true,
-	.arg = 0,
-	.mask = ~0u,
-	.value = AF_NETLINK},
+    SANDBOX_FAIL_IF(socket, EAFNOSUPPORT, SANDBOX_ARG(0, AF_NETLINK)),
     SANDBOX_OK(connect),
     SANDBOX_OK(accept4),
     SANDBOX_OK(shutdown),
@@ -76,14 +100,13 @@ static const struct sandbox_call worker_calls[] = {
     SANDBOX_OK(setsockopt),
     SANDBOX_OK(getsockname),
     SANDBOX_OK(getpeername),
-    SANDBOX_OK(fcntl),
+    SANDBOX_FCNTL,
     SANDBOX_OK(dup3), /* a socket to Plugboard, to where libwebsockets has it */
     SANDBOX_IF(ioctl, 1, FIONBIO),
     SANDBOX_IF(ioctl, 1, FIONREAD),
     SANDBOX_IF(ioctl, 1, SIOCOUTQ), /* what Plugboard has yet to take */
     SANDBOX_OK(pipe2),
     SANDBOX_OK(eventfd2),
-    SANDBOX_OK(socketpair),
     SANDBOX_FAIL(io_uring_setup, ENOSYS), /* libuv asks, and does without */
     /* what is open already, and no path */
     SANDBOX_OK(lseek),
@@ -146,6 +169,15 @@ add_ports(struct sandbox_policy *policy, const struct conf *conf)
 	add_port(policy, (uint16_t)conf_num(conf, CONF_BACKEND_PORT));
 }
 
+static bool
+has_unix_backend(const struct conf *conf)
+{
+	struct backend_params params;
+
+	backend_configure(&params, conf);
+	return params.unix_path[0] != '\0';
+}
+
 void
 sandbox_enter(const struct conf *conf)
 {
@@ -162,6 +194,11 @@ sandbox_enter(const struct conf *conf)
 	    .landlock = true,
 	};
 
+	if (!has_unix_backend(conf)) {
+		policy.calls++;
+		policy.call_count--;
+	}
+
 	/* The spool is the one file that is written. */
 	limits.file_bytes =
 	    (uint64_t)conf_num(conf, CONF_SPOOL_MAX) + (1u << 20);
@@ -176,17 +213,26 @@ sandbox_enter(const struct conf *conf)
 /* getaddrinfo(3) with whatever modules nsswitch.conf(5) names: wide, but no
  * execution, no listening, no namespace, no other process. */
 static const struct sandbox_call lookup_calls[] = {
+    /* only with a user of its own, see sandbox_enter_lookup: what modules ask
+     * (nscd, systemd-resolved) listens on a path, and so does much else */
+    SANDBOX_OK_IF(socket, SANDBOX_ARG(0, AF_UNIX),
+	SANDBOX_ARG_BITS(1, TYPE_MASK, SOCK_STREAM)),
+    SANDBOX_FAIL_IF(socket, EAFNOSUPPORT, SANDBOX_ARG(0, AF_UNIX)),
+    LOG_ROWS,
+    SANDBOX_KEEP_LOG(dup),
+#ifdef SYS_dup2
+    SANDBOX_KEEP_LOG(dup2),
+#endif
     SANDBOX_OK(read),
     SANDBOX_OK(write),
     SANDBOX_OK(readv),
     SANDBOX_OK(writev),
     SANDBOX_OK(pread64),
     SANDBOX_OK(recvfrom),
-    SANDBOX_OK(sendto),
     SANDBOX_OK(recvmsg),
-    SANDBOX_OK(sendmsg),
     SANDBOX_OK(recvmmsg),
-    SANDBOX_OK(sendmmsg),
+    SENDING_ROWS,
+    SANDBOX_IF_BITS(sendmmsg, 3, MSG_FASTOPEN, 0),
     SANDBOX_OK(close),
     SANDBOX_OK(ppoll),
     SANDBOX_OK(pselect6),
@@ -222,11 +268,13 @@ static const struct sandbox_call lookup_calls[] = {
     SANDBOX_OK(sched_getaffinity),
     SANDBOX_OK(restart_syscall),
     /* sockets */
-    SANDBOX_IF(socket, 0, AF_INET),
-    SANDBOX_IF(socket, 0, AF_INET6),
-    SANDBOX_IF(socket, 0, AF_UNIX),
-    SANDBOX_IF(socket, 0, AF_NETLINK), /* which families this machine has */
-    SANDBOX_OK(socketpair),
+    INTERNET_ROWS(AF_INET),
+    INTERNET_ROWS(AF_INET6),
+    /* which families this machine has */
+    SANDBOX_OK_IF(
+	socket, SANDBOX_ARG(0, AF_NETLINK), SANDBOX_ARG(2, NETLINK_ROUTE)),
+    SANDBOX_FAIL_IF(socket, EAFNOSUPPORT, SANDBOX_ARG(0, AF_NETLINK)),
+    SANDBOX_FAIL(socketpair, EAFNOSUPPORT), /* one end could connect(2) */
     SANDBOX_OK(connect),
     SANDBOX_OK(bind),
     SANDBOX_OK(shutdown),
@@ -234,10 +282,12 @@ static const struct sandbox_call lookup_calls[] = {
     SANDBOX_OK(setsockopt),
     SANDBOX_OK(getsockname),
     SANDBOX_OK(getpeername),
-    SANDBOX_OK(fcntl),
+    SANDBOX_FCNTL,
     SANDBOX_IF(ioctl, 1, FIONBIO),
     SANDBOX_IF(ioctl, 1, FIONREAD),
-    SANDBOX_IF_BITS(ioctl, 1, 0xffffff00u, 0x8900), /* SIOCGIF… */
+    SANDBOX_NO_IF(ioctl, SANDBOX_ARG(1, FIOSETOWN)), /* to the same effect */
+    SANDBOX_NO_IF(ioctl, SANDBOX_ARG(1, SIOCSPGRP)), /* as fcntl's F_SETOWN */
+    SANDBOX_IF_BITS(ioctl, 1, 0xffffff00u, 0x8900),  /* SIOCGIF… */
     SANDBOX_OK(dup),
     SANDBOX_OK(dup3),
     /* files: Landlock says which */
@@ -273,7 +323,7 @@ static const struct sandbox_call lookup_calls[] = {
 #ifdef SYS_rseq
     SANDBOX_OK(rseq),
 #endif
-    SANDBOX_IF(prlimit64, 2, 0), /* asks, and sets nothing */
+    SANDBOX_IF_NULL(prlimit64, 2), /* asks, and sets nothing */
     /* itself */
     SANDBOX_OK(getpid),
     SANDBOX_OK(gettid),
@@ -346,6 +396,10 @@ sandbox_enter_lookup(enum sandbox_mode mode, bool own_user)
 	    .port_count = 1,
 	};
 
+	if (!own_user) {
+		policy.calls++;
+		policy.call_count--;
+	}
 	if (mode != SANDBOX_OFF)
 		sandbox_limit(&limits);
 	sandbox_apply(&policy, false);

@@ -113,16 +113,24 @@ WORKER = [
     "call mmap 0 4096 7 0x22 -1 0", "call mprotect # 4096 4", "call prctl 4 1", "call setuid 0",
     "call memfd_create @x 0", "call init_module # 1 #", "call unlink @/etc/passwd", "call prlimit64 0 7 # 0",
     "call ioctl 0 0x5412 #", "call tgkill 1 1 9",
+    # MPTCP and TCP Fast Open, which Landlock's rules for ports do not know; other families; fcntl as kill(2)
+    "call socket 2 1 262", "call socket 10 1 262", "call sendto 0 0 0 0x20000000", "call sendmsg 0 # 0x20000000",
+    "call socket 1 1 0", "call socket 1 2 0", "call socketpair 1 2 0 #", "call socket 2 2 1",
+    "call fcntl 0 8 1", "call fcntl 0 10 9", "call fcntl 0 15 #", "call fcntl 0 0x400 1",
 ]
 TOKEND = [
     "call socket 1 1 0", "call socket 2 1 0", "call execve @/bin/sh # #", "call fork",
     "call kill 1 9", "call connect 3 # 16", "call accept4 3 0 0 0", "call process_vm_readv 1 # 1 # 1 0",
     "call ptrace 16 1 0 0", "call mmap 0 4096 7 0x22 -1 0", "call unshare 0x10000000", "call socketpair 1 1 0 #",
     "call memfd_create @x 0", "call rename @/etc/passwd @/etc/x", "call prctl 4 1", "call clone 0x11",
+    "call fcntl 0 8 1", "call fcntl 0 10 9", "call fcntl 0 15 #", "call fcntl 0 0x400 1",
 ]
 LOOKUP = [
     "call execve @/bin/sh # #", "call listen 3 1", "call ptrace 16 1 0 0", "call kill 1 9",
     "call unlinkat -100 @/etc/passwd 0", "call clone 0x10000011", "call socket 17 3 0", "call prctl 4 1",
+    "call socket 2 1 262", "call sendto 0 0 0 0x20000000", "call sendmsg 0 # 0x20000000",
+    "call sendmmsg 0 # 1 0x20000000", "call fcntl 0 8 1", "call fcntl 0 10 9", "call fcntl 0 15 #",
+    "call ioctl 0 0x8901 #", "call ioctl 0 0x8902 #", "call prlimit64 0 7 0x7100000000 0",  # a pointer whose low word is 0
 ]
 if os.uname().machine != "x86_64":  # these have no such calls
     WORKER = [a for a in WORKER if a.split()[1] not in ("fork", "unlink")]
@@ -141,8 +149,36 @@ def needs_landlock(abi=1):
         raise LeftOut(f"this kernel has no Landlock ABI {abi}")
 
 
+# Standard error is the others', too: its end, its bytes, its flags, another number for it.
+LOG = ["call ftruncate 2 0", "call lseek 2 0 0", "call pwrite64 2 @x 1 0",
+       "call fcntl 2 4 0", "call fcntl 2 1030 3"]
+LOG_SOCKET = ["call shutdown 2 2", "call setsockopt 2 1 26 # 16", "call ioctl 2 0x5421 @x", "call dup3 2 99 0", "call connect 2 # 16"]
+
+
 def test_what_the_worker_is_refused(s):
-    refused(s, "worker", ["call io_uring_setup 1 #", "call socket 16 3 0"])
+    refused(s, "worker", ["call io_uring_setup 1 #", "call socket 16 3 0", *LOG, *LOG_SOCKET])
+
+
+def test_what_the_helper_is_refused(s):
+    refused(s, "lookup", ["call socket 1 2 0", "call socketpair 1 2 0 #", "call socket 16 3 9", "call dup 2",
+                          *LOG, *LOG_SOCKET])
+
+
+def test_what_tokend_is_refused(s):
+    refused(s, "tokend", ["call fchmod 2 0777", "call flock 2 2", "call fallocate 2 3 0 9", *LOG])
+
+
+def test_the_log_has_no_other_number(s):
+    phone = start(s, "worker", [])
+    for name, pid in phone.children().items():
+        log = os.stat(f"/proc/{pid}/fd/2")
+        same = [fd for fd in os.listdir(f"/proc/{pid}/fd") if fd != "2" and os.path.samestat(os.stat(f"/proc/{pid}/fd/{fd}"), log)]
+        equal(same, [], f"{name}: descriptors of the log besides 2")
+
+
+def test_sockets_on_a_path_are_not_the_helpers(s):
+    """… unless it has a user of its own (here it has not): modules of nsswitch.conf(5) need some."""
+    refused(s, "lookup", ["call socket 1 1 0"])
 
 
 def files(s):

@@ -36,7 +36,11 @@ static const struct sandbox_call calls[] = {
     SANDBOX_KILL_IF(rt_sigaction, 0, SIGSYS),
     SANDBOX_OK(rt_sigaction),
     SANDBOX_SELF(tgkill, 0),
-    SANDBOX_IF(socket, 0, AF_UNIX),
+    SANDBOX_OK_IF(
+	socket, SANDBOX_ARG(0, AF_UNIX), SANDBOX_ARG(1, SOCK_STREAM)),
+    SANDBOX_FAIL_IF(socket, EPROTOTYPE, SANDBOX_ARG(0, AF_UNIX),
+	SANDBOX_ARG_BITS(1, 0xf, SOCK_DGRAM)),
+    SANDBOX_IF_NULL(prlimit64, 2),
     SANDBOX_FAIL(getppid, ENOLINK),
     SANDBOX_IF_BITS(mmap, 2, PROT_EXEC, 0),
     SANDBOX_OK(brk),
@@ -108,6 +112,11 @@ obey(void)
 
 	sandbox_apply(&policy, true);
 	fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	if (socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0) != -1 ||
+	    errno != EPROTOTYPE)
+		return 5;
+	if (syscall(SYS_prlimit64, 0, RLIMIT_CORE, NULL, NULL) != 0)
+		return 6;
 	if (fd == -1 || syscall(SYS_getppid) != -1 || errno != ENOLINK)
 		return 2;
 	if (mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) ==
@@ -159,6 +168,28 @@ open_inet(void)
 }
 
 static int
+open_seqpacket(void)
+{
+	struct sandbox_policy policy = policy_of(SANDBOX_ENFORCE);
+
+	sandbox_apply(&policy, true);
+	(void)socket(AF_UNIX, SOCK_SEQPACKET, 0);
+	return 0;
+}
+
+/* A pointer, of which the low word is 0. */
+static int
+set_limit(void)
+{
+	struct sandbox_policy policy = policy_of(SANDBOX_ENFORCE);
+
+	sandbox_apply(&policy, true);
+	(void)syscall(
+	    SYS_prlimit64, 0, RLIMIT_CORE, 0x7100000000UL, NULL);
+	return 0;
+}
+
+static int
 map_executable(void)
 {
 	struct sandbox_policy policy = policy_of(SANDBOX_ENFORCE);
@@ -186,6 +217,8 @@ START_TEST(arguments_are_looked_at)
 
 	ENDED_BY(o, SIGSYS);
 	ck_assert_ptr_nonnull(strstr(o.said, "refused system call socket ("));
+	ENDED_BY(run(open_seqpacket), SIGSYS);
+	ENDED_BY(run(set_limit), SIGSYS);
 	o = run(map_executable);
 	ENDED_BY(o, SIGSYS);
 	ck_assert_ptr_nonnull(strstr(o.said, "refused system call mmap ("));
