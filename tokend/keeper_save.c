@@ -120,7 +120,8 @@ remove_past(struct keeper *k, const struct token *best)
 		remove_oldest(k, best);
 }
 
-/* What is expired, and not the last one standing. */
+/* What is expired, and not the last one standing, nor one of the operator's
+ * that the server has not judged yet. */
 static void
 remove_expired(struct keeper *k, const struct token *best)
 {
@@ -130,7 +131,8 @@ remove_expired(struct keeper *k, const struct token *best)
 	remove_past(k, best);
 	for (i = 0; i < k->tokens.count;) {
 		token = k->tokens.candidate[i];
-		if (token == best || token->claims.exp_s > keeper_now_s()) {
+		if (token == best || token->claims.exp_s > keeper_now_s() ||
+		    (token->row == -1 && !token->refused)) {
 			i++;
 			continue;
 		}

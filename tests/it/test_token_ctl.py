@@ -69,6 +69,10 @@ def test_set_joins_at_once(s):
     check(0 < shown["refresh_in_ms"] < 3600_000, shown)
     check(token not in done.stdout and token.split(".")[2] not in phone.ctl("token", "show").stdout, "the token is shown")
     check(phone.has_log(r"audit: set: jti "), "the audit log knows")
+    done = phone.ctl("token", "show")  # the same for people
+    equal(done.returncode, 0)
+    for label in ("state", "source", "path_id", "subject", "jti", "issued", "expires", "signature", "next refresh", "stored"):
+        check(re.search(rf"^{label} +\S", done.stdout, re.M), (label, done.stdout))
     phone.stop()
     s.start(TELEPHONE_TOKEN=None)  # it was stored
 

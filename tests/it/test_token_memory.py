@@ -182,3 +182,22 @@ def test_no_core_is_ever_written(s):
         equal(limits(pid), ("0", "0"), f"core limits of {name}")
         if os.geteuid() == 0:  # not dumpable: what stands in /proc belongs to root
             equal(os.stat(f"/proc/{pid}/mem").st_uid, 0, f"{name} can be traced by its user")
+
+
+def test_memory_for_secrets_is_guarded(s):
+    """Locked, in no core, by memfd_secret where there is one, and between pages that nobody may touch."""
+    phone = s.start()
+    if os.geteuid() != 0:
+        raise LeftOut("reading the maps of others needs root")
+    with open(f"/proc/{phone.child('tokend')}/smaps") as f:
+        text = f.read()
+    if harness.INSTRUMENTED:
+        raise LeftOut("a sanitizer maps what it likes")
+    maps = [(int(m[1], 16), int(m[2], 16), m[3], m[4], m[5].split()) for m in re.finditer(
+        r"^([0-9a-f]+)-([0-9a-f]+) (....) \S+ \S+ \d+ *(.*)\n(?:[A-Z].*\n)*?VmFlags: (.*)$", text, re.M)]
+    secret = [m for m in maps if "dd" in m[4] and m[2].startswith("rw") and ("lo" in m[4] or "secretmem" in m[3])]
+    check(secret, "tokend has no memory for secrets")
+    for begin, end, _, name, _ in secret:
+        for edge in (begin - 1, end):
+            beside = [m for m in maps if m[0] <= edge < m[1]]
+            check(beside and beside[0][2].startswith("---"), f"no guard beside {begin:x}-{end:x} {name}: {beside}")

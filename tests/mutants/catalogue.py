@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Faults that a proxy could have, each put into the code on purpose, and the
-tests of tests/it that must notice.
+"""Faults that a proxy and a keeper of tokens could have, each put into the code
+on purpose, and the tests of tests/it that must notice.
 
 A mutant is its name, a pattern of tests, and pairs (old, new): `old` stands
-exactly once in worker/ and common/. Of several pairs one applies, so that a
+exactly once in worker/, tokend/ and common/. Of several pairs one applies, so that a
 mutant can know the code of more than one form of a rule. All text is code as
 clang-format leaves it.
 """
@@ -15,6 +15,8 @@ class Mutant:
 
 
 F = "fidelity.test_"
+RULES = "test_token_rules.test_"
+STORE = "test_store.test_"
 OPTION = "\tcurl_easy_setopt(e, CURLOPT_%s);\n"
 
 
@@ -146,4 +148,45 @@ MUTANTS = [
     Mutant("answer with 502 what took too long", F + "framing.test_an_endless_answer",
            ("\tcase BACKEND_TIMEOUT:\n\t\treturn 504;\n", "\tcase BACKEND_TIMEOUT:\n\t\treturn 502;\n"),
            ("\tproxied_refuse(p, 504, code, reason);\n", "\tproxied_refuse(p, 502, code, reason);\n")),
+    # --- tokens -------------------------------------------------------------------
+    Mutant("token: let the older one win", RULES + "a_fresh_token_of_the_operator",
+           ("return a->claims.iat_s > b->claims.iat_s;", "return a->claims.iat_s < b->claims.iat_s;")),
+    Mutant("token: try an expired one again", RULES + "expired_alone",
+           ("if (token->revoked || (token->refused && expired))", "if (token->revoked)")),
+    Mutant("token: never try an expired one", RULES + "expired_alone", ("if (token->revoked || (token->refused && expired))",
+                                                                  "if (token->revoked || expired)")),
+    Mutant("token: keep to one that was refused", RULES + "the_refused_have_their_turn",
+           ("\tif (ra == RANK_REFUSED && a->refusals != b->refusals)\n\t\treturn a->refusals < b->refusals;\n", "")),
+    Mutant("token: present a revoked one", RULES + "revoked", ("\ttoken->revoked = true;\n\tk->refused++;\n", "\tk->refused++;\n")),
+    Mutant("token: take one of another path", RULES + "the_new_one_is_judged",
+           ('\t\treturn "it is for another path_id";\n', "\t\t*reserve = false;\n")),
+    Mutant("token: take one that expires earlier", RULES + "the_new_one_is_judged",
+           ("*reserve = jwt.exp_s < best->claims.exp_s &&", "*reserve = jwt.exp_s < 0 &&")),
+    Mutant("token: use it before it is stored", RULES + "stored_before_it_is_used",
+           ("\tkeeper_save(k);\n\tkeeper_settle(k, token);\n", "\tkeeper_settle(k, token);\n")),
+    Mutant("token: forget a refresh whose worker is gone", RULES + "one_at_a_time",
+           ("\t\tw->asked = NULL;\n\t\trefresh_lost(w->refresh);\n", "\t\tw->asked = NULL;\n")),
+    Mutant("token: fail in a low voice to the end", RULES + "failures_state_the_time_left",
+           ("\tif (left_s < life_s / 10)\n", "\tif (left_s < 0)\n")),
+    Mutant("token: refresh at half of life whatever the interval", RULES + "the_interval",
+           ("\tif (interval_ms > 0)\n", "\tif (interval_ms > INT64_MAX / 2)\n")),
+    Mutant("token: accept any signature", "test_token_ctl.test_signatures",
+           ("good = len == (long)want_len && CRYPTO_memcmp(got, want, want_len) == 0;", "good = len == (long)want_len;")),
+    Mutant("token: leave the earlier one in the worker's heap", "test_token_memory.test_earlier_tokens_are_gone_from_the_worker$",
+           without("\tlws_set_allocator(wiping_realloc);\n")),
+    # --- the store ----------------------------------------------------------------
+    Mutant("store: take an unreadable one for an empty one", "test_token.test_wrong_secret",
+           ("\tif (r->rows > 0 && r->readable == 0) {\n", "\tif (r->rows > 0 && r->readable > r->rows) {\n")),
+    Mutant("store: write into a newer one", STORE + "each_fault", ("if (version < 0 || version > VERSION_OURS)", "if (version < 0)")),
+    Mutant("store: let two have it", STORE + "the_second_one", ("flock(st->lock, LOCK_EX | LOCK_NB) == -1", "st->lock == -1")),
+    Mutant("store: give up what cannot be stored", STORE + "a_lock_of_another_program",
+           ("\tk->unsaved = true;\n\tif (k->adopted", "\tif (k->adopted")),
+    Mutant("store: give up on a full disk", STORE + "a_full_disk",
+           ("\tif (!store_fault_is_transient(fault) || fault == STORE_LOCKED)\n\t\treturn fault;\n", "\treturn fault;\n")),
+    Mutant("store: keep every row", RULES + "few_rows_stay",
+           ("\twhile (k->pasts > KEEPER_PAST_KEPT)\n", "\twhile (k->pasts > KEEPER_PAST_MAX)\n")),
+    Mutant("store: leave the Go Telephone's open to others", STORE + "the_go_store_after_a_clean_end",
+           ("return fchmod(st->lock, 0600);", "return 0;")),
+    Mutant("store: change the key row by row", STORE + "killed_while_the_key_changes",
+           ('\tif (store_exec(st, "BEGIN IMMEDIATE") == 0)\n\t\twhile (', "\tif (true)\n\t\twhile (")),
 ]

@@ -56,7 +56,7 @@ def tests(tree, pattern, jobs="2"):
 def find(tree, mutant):
     """(path, old, new) of the only place where it applies."""
     found = []
-    for path in sorted(glob.glob(f"{tree}/worker/*.c") + glob.glob(f"{tree}/common/*.c")):
+    for path in sorted(path for folder in ("worker", "tokend", "common") for path in glob.glob(f"{tree}/{folder}/*.c")):
         with open(path, encoding="utf-8") as f:
             text = f.read()
         found += [(path, old, new) for old, new in mutant.pairs for _ in range(text.count(old))]
@@ -73,7 +73,7 @@ def try_one(tree, mutant):
     try:
         with open(path, "w", encoding="utf-8") as f:
             f.write(text.replace(old, new))
-        build(tree, "build/worker")
+        build(tree, "build/worker", "build/tokend")
         passed, failed, output = tests(tree, mutant.tests)
     finally:
         with open(path, "w", encoding="utf-8") as f:

@@ -128,11 +128,13 @@ come(void)
 	struct token *t;
 	size_t n;
 
+	if (models == TOKEN_CANDIDATES_MAX)
+		return;
 	memset(m, 0, sizeof(*m));
 	m->iat = now - 500 + chance(700); /* some from the future */
 	m->exp = m->iat + 1 + chance(900);
 	m->source = 1 + chance(3);
-	if (models == TOKEN_CANDIDATES_MAX || !is_unlike(m->iat, m->source))
+	if (!is_unlike(m->iat, m->source))
 		return;
 	(void)snprintf(m->jti, sizeof(m->jti), "t%d", made++);
 	n = (size_t)snprintf(json, sizeof(json),
