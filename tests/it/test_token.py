@@ -169,3 +169,14 @@ def test_second_telephone_on_one_store(s):
     other = s.start(wait=None, CONTROL_SOCKET=f"{s.dir}/other.sock")
     other.wait_exit(69)
     check(other.has_log(r"in use by another telephone"), "it says so")
+
+
+def test_only_a_joined_tunnel_refreshes(s):
+    """Long past half of its life and with Plugboard ill, a token waits for the join."""
+    s.start_board(handshake="503", token_ttl=3600)
+    phone = s.start(wait="ready", TELEPHONE_TOKEN=s.token(ttl=60, iat=-45))
+    phone.wait_log(r"ended: http status 503", count=4)
+    check(not phone.has_log("token refresh failed") and not phone.has_log("token refreshed"), "it was asked for")
+    s.set(handshake="ok")
+    phone.wait_joined()
+    phone.wait_log(r"token refreshed: jti ")

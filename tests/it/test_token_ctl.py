@@ -140,8 +140,46 @@ def test_set_without_a_telephone(s):
     done = subprocess.run([f"{s.bin}/telephonectl", "-s", f"{s.dir}/nobody", "token", "set"], input="a.b.c", text=True,
                           capture_output=True, env={})
     equal(done.returncode, 69)
-    done = subprocess.run([f"{s.bin}/telephonectl", "token", "steal"], capture_output=True, env={})
-    equal(done.returncode, 64)
+    for command in ("show", "rotate"):
+        for more in ((), ("--json",)):
+            done = subprocess.run([f"{s.bin}/telephonectl", "-s", f"{s.dir}/nobody", "token", command, *more],
+                                  capture_output=True, env={})
+            equal((done.returncode, done.stdout), (69, b""), command)
+    for words in (("steal",), (), ("show", "--db", "x"), ("set", "eyJ.eyJ.x"), ("rotate", "now")):
+        done = subprocess.run([f"{s.bin}/telephonectl", "-s", f"{s.dir}/nobody", "token", *words], capture_output=True, env={})
+        equal(done.returncode, 64, words)
+
+
+def test_show_says_what_is_not_usable(s):
+    """--json and exit code 1: no token, an expired one, all refused."""
+    s.start_board(handshake="403")
+    for token, state in ((None, "none"), (s.token(iat=-100, ttl=-50), "expired"), (s.token(), "refused")):
+        phone = s.start(wait="ready", TELEPHONE_TOKEN=token, TOKEN_DB_PATH=f"{s.dir}/{state}.db", INITIAL_BACKOFF="1h",
+                        MAX_BACKOFF="1h")
+        shown = until(lambda: (t := json.loads(phone.ctl("token", "show", "--json").stdout))["state"] == state and t
+                      or state == "expired" and t["set_aside"] == 1 and t, state)
+        equal(phone.ctl("token", "show").returncode, 1, state)
+        if state == "refused":
+            check("was refused (403)" in shown["last_refusal"] and shown["set_aside"] == 1, shown)
+        phone.stop()
+
+
+def test_rotate_reports_what_no_key_opens(s):
+    """Rows of a third key: exit code 1, counted, left as they are."""
+    phone = s.start()
+    phone.stop()
+    db = sqlite3.connect(f"{s.dir}/telephone.db")
+    db.execute("INSERT INTO tokens (encrypted_token, expires_at, updated_at) VALUES ('AQIDBAUGBwgJCgsMD2/1SX+A+zWd0dgmSxlGaiaU9YLm', "
+               "'2040-01-01 00:00:00+00:00', '2020-01-01 00:00:00+00:00')")
+    db.commit()
+    db.close()
+    phone = s.start(SECRET_KEY_BASE=OTHER, SECRET_KEY_BASE_PREVIOUS=s.secret, TELEPHONE_TOKEN=None)
+    done = phone.ctl("token", "rotate", "--json")
+    report = json.loads(done.stdout)
+    equal((done.returncode, report["ok"], report["rows"], report["resealed"], report["unreadable"], report["previous_given"]),
+          (1, False, 2, 1, 1, True))
+    check("opened by neither key" in report["text"], report)
+    check("AQIDBAUGBwgJCgsMD2/1SX+A+zWd0dgmSxlGaiaU9YLm" in sealed(s), "it was changed")
 
 
 def test_tokend_dies_over_a_set(s):

@@ -72,7 +72,7 @@ MUTANTS = [
     Mutant("pass on a status that has no name", "test_proxy.test_status_without_a_name",
            ("\tif (head_status_known(status))\n", "\tif (head_status_known(status) || status > 0)\n")),
     Mutant("pass on an upgrade to websocket as a plain request", F + "framing.test_what_a_request_cannot_ask_for",
-           ("\treason = unsupported_request(head);\n", "\treason = NULL;\n\t(void)unsupported_request;\n")),
+           ("\tconst char *reason = unsupported_request(head);\n", "\tconst char *reason = NULL;\n\n\t(void)unsupported_request;\n")),
     # --- fields ---------------------------------------------------------------
     Mutant("forward TE", F + "heads.test_hop_by_hop_fields", without('    "te",\n')),
     Mutant("forward Keep-Alive", F + "heads.test_hop_by_hop_fields", without('    "keep-alive",\n')),
@@ -135,10 +135,12 @@ MUTANTS = [
            (OPTION % "CUSTOMREQUEST, r->method", OPTION % 'CUSTOMREQUEST, "GET"')),
     # --- outcomes ---------------------------------------------------------------
     Mutant("answer twice", F + "once.test_one_answer",
-           ("\tstruct request r;\n\tconst char *reason = request_parse(&r, payload, len);\n",
+           ("\tstruct request r;\n\tconst char *reason = request_parse(&r, payload, len);\n"
+            "\tstruct proxied *p = begin(proxy, tunnel, &r, reason);\n\n\tif (p == NULL)\n",
             "\tstatic bool again;\n\tuint8_t *copy = malloc(len);\n\n\tagain = !again;\n"
             "\tif (again && copy != NULL)\n\t\tproxy_request(proxy, tunnel, memcpy(copy, payload, len), len);\n"
-            "\tfree(copy);\n\tstruct request r;\n\tconst char *reason = request_parse(&r, payload, len);\n")),
+            "\tfree(copy);\n\tstruct request r;\n\tconst char *reason = request_parse(&r, payload, len);\n"
+            "\tstruct proxied *p = begin(proxy, tunnel, &r, reason);\n\n\tif (p == NULL)\n")),
     Mutant("answer on another tunnel", F + "once.test_one_answer",
            ("\tp->tunnel = tunnel;\n",
             "\tstatic struct tunnel *first;\n\n\tif (first == NULL)\n\t\tfirst = tunnel;\n\tp->tunnel = first;\n")),

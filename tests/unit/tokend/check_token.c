@@ -121,6 +121,42 @@ START_TEST(refresh_is_due_at_half_of_life)
 }
 END_TEST
 
+/* For any life, interval and chance. */
+START_TEST(refresh_is_spread_and_never_too_late)
+{
+	uint32_t seed = 1, r;
+	int i, life, early = 0, late = 0;
+	int64_t due, half, interval;
+	struct token *t;
+
+	tokens_init(&tokens);
+	t = add("a", 1000, 2000, PROTO_SOURCE_GIVEN);
+	for (i = 0; i < 20000; i++) {
+		seed = seed * 1664525u + 1013904223u;
+		r = seed ^ seed << 13;
+		life = 2 + (int)(seed >> 8) % 3000000;
+		interval = i % 2 == 0 ? 0 : 1000 * ((int64_t)(r >> 12) + 1);
+		t->claims.exp_s = 1000 + life;
+		t->since_ms = 1000000 + (int64_t)life * (r % 900);
+		due = token_due_ms(t, interval, r) - 1000000;
+		ck_assert_int_le(due, (int64_t)life * 1000 / 6 * 5);
+		half = (int64_t)life * 500;
+		if (interval == 0) {
+			ck_assert_int_ge(due, half - half / 20);
+			ck_assert_int_le(due, half + half / 20);
+			early += due < half - half / 40;
+			late += due > half + half / 40;
+		}
+	}
+	tokens_clear(&tokens);
+	/* A quarter of them in either outer quarter, more or less. */
+	ck_assert_int_ge(early, 2000);
+	ck_assert_int_le(early, 3000);
+	ck_assert_int_ge(late, 2000);
+	ck_assert_int_le(late, 3000);
+}
+END_TEST
+
 START_TEST(retries_slow_down_but_not_beyond_life)
 {
 	struct token *t;
@@ -152,6 +188,7 @@ main(void)
 	tcase_add_test(tc, refused_ones_come_last);
 	tcase_add_test(tc, candidates_are_bounded);
 	tcase_add_test(tc, refresh_is_due_at_half_of_life);
+	tcase_add_test(tc, refresh_is_spread_and_never_too_late);
 	tcase_add_test(tc, retries_slow_down_but_not_beyond_life);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
