@@ -8,7 +8,7 @@
 struct outbox_entry {
 	TAILQ_ENTRY(outbox_entry) entry;
 	struct outbox_message message;
-	bool begun;
+	bool begun, urgent;
 };
 
 void
@@ -64,8 +64,9 @@ outbox_push(struct outbox *o, const struct outbox_message *message, bool urgent)
 		return -1;
 	}
 	e->message = *message;
+	e->urgent = urgent;
 	at = urgent ? TAILQ_FIRST(&o->list) : NULL;
-	if (at != NULL && at->begun)
+	while (at != NULL && (at->begun || at->urgent))
 		at = TAILQ_NEXT(at, entry);
 	if (at != NULL)
 		TAILQ_INSERT_BEFORE(at, e, entry);

@@ -147,6 +147,23 @@ START_TEST(urgent_goes_before_what_has_not_begun)
 }
 END_TEST
 
+/* A heartbeat of an earlier join before that of this one, say. */
+START_TEST(urgent_ones_keep_their_order)
+{
+	struct outbox_fragment f;
+
+	push("abcdef", false);
+	push("gh", false);
+	read_some(3, &f);
+	push("1", true);
+	push("2", true);
+	push("3", true);
+	while (!outbox_is_empty(&box))
+		read_some(16, &f);
+	ck_assert_str_eq(said, "abcdef123gh");
+}
+END_TEST
+
 START_TEST(fresh_is_the_first)
 {
 	struct outbox_fragment f;
@@ -199,6 +216,7 @@ main(void)
 	tcase_add_test(tc, too_long_is_only_measured);
 	tcase_add_test(tc, too_long_leaves_its_envelope);
 	tcase_add_test(tc, urgent_goes_before_what_has_not_begun);
+	tcase_add_test(tc, urgent_ones_keep_their_order);
 	tcase_add_test(tc, fresh_is_the_first);
 	tcase_add_test(tc, token_and_version_follow_the_query);
 	suite_add_tcase(suite, tc);
