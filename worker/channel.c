@@ -86,8 +86,7 @@ end_refresh(struct channel *c, enum proto_refresh outcome, const char *token)
 static void
 forget_join(struct channel *c)
 {
-	bool was_joined =
-	    c->state == CHANNEL_JOINED || c->state == CHANNEL_LEAVING;
+	bool was_joined = channel_is_joined(c);
 
 	c->state = CHANNEL_IDLE;
 	timer_stop(c->reply);
@@ -231,6 +230,8 @@ on_reply_deadline(evutil_socket_t fd, short what, void *arg)
 void
 channel_end_leave(struct channel *c)
 {
+	c->state = CHANNEL_LEFT;
+	timer_stop(c->reply);
 	c->params.ops->on_left(c->params.arg);
 }
 
@@ -384,7 +385,8 @@ channel_on_refresh_reply(struct channel *c, const struct phx_reply *reply)
 bool
 channel_is_joined(const struct channel *c)
 {
-	return c->state == CHANNEL_JOINED || c->state == CHANNEL_LEAVING;
+	return c->state == CHANNEL_JOINED || c->state == CHANNEL_LEAVING ||
+	    c->state == CHANNEL_LEFT;
 }
 
 bool

@@ -16,6 +16,7 @@ enum channel_state {
 	CHANNEL_JOINING,
 	CHANNEL_JOINED,
 	CHANNEL_LEAVING,
+	CHANNEL_LEFT, /* the socket closes */
 };
 
 struct channel {

@@ -108,7 +108,7 @@ static void
 hand_over(struct channel *c, const struct channel_event *e,
     const struct phx_msg *m, bool too_long)
 {
-	if (c->state != CHANNEL_LEAVING || !e->is_request) {
+	if (c->state == CHANNEL_JOINED || !e->is_request) {
 		(too_long ? e->on_too_long : e->on_push)(
 		    m->payload.data, m->payload.len, e->arg);
 		return;
@@ -134,7 +134,7 @@ on_push(struct channel *c, const struct phx_msg *m, bool too_long)
 			own_events[i].handle(c, m);
 		return;
 	}
-	if (c->state != CHANNEL_JOINED && c->state != CHANNEL_LEAVING) {
+	if (!channel_is_joined(c)) {
 		drop_message(c, "an event before the join");
 		return;
 	}

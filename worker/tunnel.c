@@ -319,6 +319,12 @@ tunnel_leave(struct tunnel *t)
 		timer_set_ms(t->close, CLOSE_TIMEOUT_MS);
 		return;
 	}
+	if (plugboard_is_open(t->plugboard)) { /* it waits to join again */
+		t->state = PROTO_TUNNEL_DRAINING;
+		channel_closed(t->channel);
+		on_left(t);
+		return;
+	}
 	plugboard_drop(t->plugboard);
 	timer_set_ms(t->close, 0);
 }

@@ -194,6 +194,7 @@ def test_reload_whose_tokend_dies_when_all_is_sealed_anew(s):
     phone.wait_log(r"tokend \(pid \d+\) ended", count=2)
     until(lambda: phone.status().get("token", {}).get("state") == "valid", "and the one after it")
     until(lambda: phone.ctl("reload").returncode == 0, "the reload is done at last")
+    until(lambda: s.joined() == 1, "the old one has left")
     equal(s.call("GET", "/bytes/5").status, 200)
     phone.stop()
     s.start(SECRET_KEY_BASE=new, TELEPHONE_TOKEN=None)
