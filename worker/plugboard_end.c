@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <netinet/tcp.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include <libwebsockets.h>
@@ -35,9 +36,10 @@ plugboard_judge_failure(struct plugboard *pb, const char *text)
 }
 
 /* A reset leaves in the queue what was not read yet, and its error goes to the
- * first call that asks, libwebsockets': only the state tells. */
+ * first call that asks, which may be libwebsockets': then only the state
+ * tells. */
 static bool
-was_reset(int fd)
+is_dead(int fd)
 {
 	struct tcp_info info = {0};
 	socklen_t len = sizeof(info);
@@ -46,26 +48,49 @@ was_reset(int fd)
 	    info.tcpi_state == TCP_CLOSE;
 }
 
-/* libwebsockets closes without a word; the socket, which is still there, knows
- * who began it. */
+static int
+error_of(int fd)
+{
+	socklen_t len = sizeof(int);
+	int error = 0;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) == -1)
+		return 0;
+	return error == 0 && is_dead(fd) ? ECONNRESET : error;
+}
+
+static bool
+has_input(int fd)
+{
+	char c;
+	ssize_t n = recv(fd, &c, 1, MSG_PEEK | MSG_DONTWAIT);
+
+	return n > 0 || (n == -1 && errno == EAGAIN);
+}
+
+/* libwebsockets closes without a word; TLS and the socket, which is still
+ * there, know who began it. */
 void
 plugboard_judge_end(struct plugboard *pb)
 {
 	struct lws *wsi = pb->link == NULL ? NULL : pb->link->wsi;
-	ssize_t n = 0;
-	char c;
+	struct tls_peer *peer = pb->link == NULL ? NULL : pb->link->peer;
+	int fd = wsi == NULL ? -1 : lws_get_socket_fd(wsi),
+	    error = error_of(fd);
 
 	pb->end.reason = PROTO_REASON_EOF;
 	pb->end.text = "end of stream";
-	if (wsi != NULL)
-		n = recv(
-		    lws_get_socket_fd(wsi), &c, 1, MSG_PEEK | MSG_DONTWAIT);
-	if (wsi != NULL && was_reset(lws_get_socket_fd(wsi))) {
+	if (peer != NULL && tls_peer_why_broken(peer) != NULL) {
+		pb->end.reason = PROTO_REASON_TLS;
+		pb->end.text = tls_peer_why_broken(peer);
+	} else if (error == ECONNRESET) {
 		pb->end.text = "reset by the peer";
-	} else if (n > 0 || (n == -1 && errno == EAGAIN)) {
+	} else if (error == ETIMEDOUT) {
+		pb->end.text = "the peer acknowledges nothing any more";
+	} else if (error != 0) {
+		pb->end.text = strerror(error);
+	} else if (fd != -1 && has_input(fd)) {
 		pb->end.reason = PROTO_REASON_PROTOCOL;
 		pb->end.text = "plugboard sent what is no WebSocket frame";
-	} else if (n == -1 && errno == ECONNRESET) {
-		pb->end.text = "reset by the peer";
 	}
 }

@@ -74,6 +74,10 @@ void tls_peer_free(struct tls_peer *); /* NULL is fine */
  * ended before the application's first answer; good until tls_peer_free. */
 const char *tls_peer_why(struct tls_peer *);
 
+/* The same for a connection that was open: what was wrong with its records, or
+ * NULL. */
+const char *tls_peer_why_broken(struct tls_peer *);
+
 /* The handshake has begun, and is not done. */
 bool tls_peer_is_shaking(const struct tls_peer *);
 

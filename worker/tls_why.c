@@ -135,3 +135,15 @@ tls_peer_why(struct tls_peer *p)
 	    ? why_cut_off(p)
 	    : NULL;
 }
+
+const char *
+tls_peer_why_broken(struct tls_peer *p)
+{
+	if (!p->done)
+		return NULL;
+	if (p->received != TLS_ALERT_NONE)
+		return with_alert(p, "the server sent alert", p->received);
+	return p->sent == TLS_ALERT_NONE
+	    ? NULL
+	    : with_alert(p, "broken records: we sent alert", p->sent);
+}

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Every way in which a tunnel can end: named, counted, and followed by a new one."""
-import concurrent.futures, json, os, re, signal, socket, time
+import concurrent.futures, json, os, re, signal, socket, threading, time
 
 from harness import check, equal, free_port, request, until
+from test_tls import Certs, Front, server_context
 
 LONG = {"INITIAL_BACKOFF": "20s", "MAX_BACKOFF": "20s"}
 BEATS = {"HEARTBEAT_INTERVAL": "200ms", "HEARTBEAT_TIMEOUT": "5s"}
@@ -139,8 +140,8 @@ def join_ref(s):
     ref = None
     for line in s.admin("log?since=0").splitlines():
         entry = json.loads(line)
-        if entry.get("dir") == "in" and "phx_join" in entry.get("data", ""):
-            ref = json.loads(entry["data"])[0]
+        if entry.get("dir") == "in" and "phx_join" in entry.get("text", ""):
+            ref = json.loads(entry["text"])[0]
     return ref
 
 
@@ -253,3 +254,51 @@ def test_heartbeats_keep_their_schedule_under_load(s):
         list(pool.map(load, range(4)))
     check(s.counter("heartbeats") - before >= 4, "half of those that were due in time")
     check(not phone.has_log("ended:"), "the connection lives")
+
+
+class Flip(threading.Thread):
+    """A relay that spoils one octet of what the server sends, when told."""
+
+    def __init__(self, to):
+        super().__init__(daemon=True)
+        self.to, self.spoil = to, False
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.start()
+
+    def run(self):
+        while True:
+            try:
+                conn = self.listener.accept()[0]
+            except OSError:
+                return
+            server = socket.create_connection(("127.0.0.1", self.to))
+            threading.Thread(target=Front.copy, args=(conn, server), daemon=True).start()
+            threading.Thread(target=self.back, args=(server, conn), daemon=True).start()
+
+    def back(self, server, conn):
+        try:
+            while data := server.recv(65536):
+                if self.spoil:
+                    self.spoil, data = False, data[:-1] + bytes([data[-1] ^ 1])
+                conn.sendall(data)
+            conn.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+
+
+def test_a_tls_fault_on_an_open_connection(s):
+    """It is no fault of the WebSocket, and is not called one."""
+    port, certs = free_port(), Certs(s.dir)
+    certs.sign("server")
+    s.start_board()
+    front = Front(server_context(certs, "server"), s.board.ports["http"])
+    relay = Flip(front.port)
+    phone = s.start(HEALTH_CHECK_PORT=port, PLUGBOARD_CA_FILE=certs.pem("ca"), HEARTBEAT_INTERVAL="200ms",
+                    PLUGBOARD_URL=f"wss://localhost:{relay.port}/telephone/websocket")
+    relay.spoil = True
+    phone.wait_log(r"ended: tls failed: broken records: we sent alert: bad record mac")
+    phone.wait_log(r"info worker: joined ", count=2)
+    until(lambda: serves(s), "it serves")
+    for x in (front, relay.listener):
+        x.close()

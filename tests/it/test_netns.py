@@ -11,7 +11,7 @@ INTERVAL_S, DEADLINE_S = 1, 1
 BOUND_S = INTERVAL_S + DEADLINE_S
 
 
-def start(s, net, family, tunnels):
+def start(s, net, family, tunnels, **more):
     """A telephone and its backend in one namespace, switchboard in another."""
     address = netns.ADDRESSES[family][0][2]
     net.inside(net.board, lambda: s.start_board("--listen", "[::]:0" if family == 6 else "0.0.0.0:0"))
@@ -22,7 +22,8 @@ def start(s, net, family, tunnels):
     host = f"[{address}]" if family == 6 else address
     s.set(request_timeout_ms=3000, heartbeat_timeout_ms=4000)
     env = s.env(PLUGBOARD_URL=f"ws://{host}:{s.board.ports['http']}/telephone/websocket", CONNECT_TIMEOUT="1s",
-                HEARTBEAT_INTERVAL=f"{INTERVAL_S}s", HEARTBEAT_TIMEOUT=f"{DEADLINE_S}s", TUNNELS=str(tunnels))
+                HEARTBEAT_INTERVAL=f"{INTERVAL_S}s", TUNNELS=str(tunnels),
+                **{"HEARTBEAT_TIMEOUT": f"{DEADLINE_S}s", **more})
     phone = net.inside(net.phone, lambda: s.spawn(env))
     until(lambda: s.joined() == tunnels, "all are joined")
     return phone
@@ -90,4 +91,20 @@ def test_a_pause_in_the_network_costs_nothing(s):
             net.heal(4, "both")
             equal(slow.result().status, 200)
         check(not phone.has_log("ended:"), "the connection lives")
+        phone.stop()
+
+
+def test_tcp_gives_up_first(s):
+    """With a heartbeat's deadline longer than TCP's own patience it is TCP that
+    reports the end: by its name, which is no reset."""
+    def patience():
+        with open("/proc/sys/net/ipv4/tcp_retries2", "w") as f:
+            f.write("3")
+    with netns.Net() as net:
+        net.inside(net.phone, patience)
+        phone = start(s, net, 4, 1, HEARTBEAT_TIMEOUT="60s", SEND_TIMEOUT="60s")
+        net.cut(4, "both")
+        phone.wait_log(r"ended: connection lost: the peer acknowledges nothing any more", seconds=40)
+        net.heal(4, "both")
+        phone.wait_log(r"info worker: joined ", count=2)
         phone.stop()
