@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Several tunnels: the loss of one is nobody else's business."""
-import concurrent.futures, time
+import concurrent.futures, json, socket, threading, time
 
 from harness import check, equal, until
 
@@ -86,3 +86,85 @@ def test_drain_of_both(s):
         phone.stop()
         equal([f.result().status for f in slow], [200] * 4)
     equal(s.counter("leaves"), 2, "phx_leave")
+
+
+def log(s):
+    return [json.loads(line) for line in s.admin("log?since=0").splitlines()]
+
+
+def test_dialled_apart(s):
+    phone = start(s, TUNNELS="4")
+    times = sorted(e["t"] for e in log(s) if e["what"] == "handshake")
+    equal(len(times), 4, "connections")
+    # 500 ms each by the telephone's clock; a slow machine may be late with the first.
+    check(times[-1] - times[0] >= 750, f"apart: {times}")
+    check(not phone.has_log("ended:"), "each at the first attempt")
+
+
+def test_a_lost_reply_is_asked_for_before_anybody_dials(s):
+    """The server has made a new token and put the old one out of use, and the
+    reply is lost with its socket: whoever dialled now would be refused."""
+    s.start_board(token_ttl=3600, refresh_style="lost")
+    phone = start(s, TELEPHONE_TOKEN=s.token(ttl=8, iat=0), CONNECT_TIMEOUT="10s")
+    until(lambda: refresh_was_asked(s), "one was asked")
+    s.set(refresh_style="reply")
+    asked = [e for e in log(s) if e["dir"] == "in" and "refresh_token" in e.get("text", "")]
+    equal(len(asked), 1, "asked once")
+    s.fault("drop", socket=asked[0]["socket"])
+    phone.wait_log(r"token refreshed: jti ")
+    until(lambda: s.joined() == 2, "both are joined")
+    again = [e for e in log(s) if e["dir"] == "in" and "refresh_token" in e.get("text", "")][1:]
+    check(again and again[0]["socket"] != asked[0]["socket"], "asked on the other")
+    answered = [e["n"] for e in log(s) if e["dir"] == "out" and e["socket"] == again[0]["socket"] and
+                "expires_in" in e.get("text", "") and e["n"] > again[0]["n"]]
+    dialled = [e["n"] for e in log(s) if e["what"] == "handshake"][2:]
+    check(again[0]["n"] < answered[0] < dialled[0], f"asked {again[0]['n']}, answered {answered}, dialled {dialled}")
+    equal(s.counter("rejected_403"), 0, "nobody presented the old one")
+
+
+def test_a_lost_reply_costs_a_single_tunnel_nothing_but_the_wait(s):
+    """There is no other one: it asks again on the same."""
+    s.start_board(token_ttl=3600, refresh_style="lost")
+    phone = start(s, TUNNELS="1", TELEPHONE_TOKEN=s.token(ttl=20, iat=-9), CONNECT_TIMEOUT="700ms")
+    phone.wait_log(r"token refresh failed.*timeout")
+    s.set(refresh_style="reply")
+    phone.wait_log(r"token refreshed: jti ", seconds=40)
+    equal((s.counter("connects"), s.counter("rejected_403")), (1, 0), "connections, refusals")
+
+
+def test_max_retries_counts_while_nobody_is_joined(s):
+    """One that serves keeps the telephone alive, however often the other fails."""
+    phone = start(s, MAX_RETRIES="2", INITIAL_BACKOFF="50ms", MAX_BACKOFF="100ms")
+    first, second = [x["id"] for x in s.state()["sockets"]]
+    s.set(handshake="503")
+    s.fault("drop", socket=first)
+    phone.wait_log(r"ended: http status 503", count=6)
+    equal(s.call("GET", "/bytes/5").status, 200)
+    check(not phone.has_log("giving up"), "it goes on")
+    s.fault("drop", socket=second)
+    phone.wait_exit(69)
+    check(phone.has_log("giving up: MAX_RETRIES"), "it says so")
+
+
+def test_a_lost_request_is_ended_at_the_backend(s):
+    """As an application sees it: its connection closes at once."""
+    ends = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        def serve():
+            conn = listener.accept()[0]
+            with conn:
+                while b"\r\n\r\n" not in conn.recv(65536, socket.MSG_PEEK):
+                    pass
+                conn.recv(65536)
+                ends.append(None)
+                ends.append(conn.recv(1))
+        threading.Thread(target=serve, daemon=True).start()
+        start(s, BACKEND_PORT=str(listener.getsockname()[1]))
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            lost = pool.submit(s.call, "GET", "/never")
+            until(lambda: ends, "it is with the application")
+            busy = [e["socket"] for e in log(s) if e["dir"] == "out" and "proxy_req" in e.get("text", "")][-1]
+            s.fault("drop", socket=busy)
+            until(lambda: len(ends) == 2, "its connection ends", 5)
+            equal((ends[1], lost.result().status), (b"", 502))
+    until(lambda: s.joined() == 2, "both are joined again")

@@ -315,7 +315,9 @@ answer_refresh(struct phx *p, const struct channel_message *m)
 		return;
 	}
 	payload = refresh(p);
-	if (style == REFRESH_REPLY)
+	if (style == REFRESH_LOST)
+		record_event(p->id, "lost", "the reply to a refresh");
+	else if (style == REFRESH_REPLY)
 		reply(p, m, true, "ok", payload);
 	else
 		channel_push(p, "refresh_token_ack", payload, strlen(payload));

@@ -12,7 +12,7 @@
 
 static const char *const switch_words[] = {"off", "on", NULL};
 static const char *const refresh_words[] = {
-    "reply", "push", "silent", "error", NULL};
+    "reply", "push", "silent", "error", "lost", NULL};
 static const char *const join_words[] = {
     "ok", "mismatch", "unmatched", "silent", NULL};
 static const char *const handshake_words[] = {

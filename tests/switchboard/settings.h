@@ -14,7 +14,8 @@ enum refresh_style {
 	REFRESH_REPLY,
 	REFRESH_PUSH,
 	REFRESH_SILENT,
-	REFRESH_ERROR
+	REFRESH_ERROR,
+	REFRESH_LOST /* made, and never told */
 };
 enum join_style {
 	JOIN_OK,
