@@ -13,10 +13,13 @@
  *			descriptors, to `supervisor` or `peer` (worker, tokend)
  *	hello WHERE BUILD	HELLO with another build
  *	hold		descriptors until there are no more
+ *	connect PORT	to a port of this machine
+ *	spin		for ever
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -30,6 +33,7 @@
 #include "ipc.h"
 #include "proto.h"
 #include "sandbox_parts.h"
+#include "util.h"
 
 #define CHANNEL_FD 3
 #define FDS_SEEN 256
@@ -224,6 +228,35 @@ attack_hold(char **w)
 	say("hold", -held, errno);
 }
 
+/* To a port of this machine. */
+static void
+attack_connect(char **w)
+{
+	struct sockaddr_in sin;
+	char what[32];
+	int fd = socket(AF_INET, SOCK_STREAM, 0), result;
+
+	memset(&sin, 0, sizeof(sin));
+	sin.sin_family = AF_INET;
+	sin.sin_port = htons((uint16_t)argument(w[1]));
+	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	result = connect(fd, (struct sockaddr *)&sin, sizeof(sin));
+	(void)snprintf(what, sizeof(what), "connect %s", w[1]);
+	say(what, result, errno);
+	(void)close(fd);
+}
+
+static void
+attack_spin(char **w)
+{
+	volatile int for_ever = 1;
+
+	(void)w;
+	say("spin", 0, 0);
+	while (for_ever)
+		;
+}
+
 /* --- orders --------------------------------------------------------------- */
 
 static const struct {
@@ -234,6 +267,8 @@ static const struct {
     {"frame", attack_frame},
     {"hello", attack_hello},
     {"hold", attack_hold},
+    {"connect", attack_connect},
+    {"spin", attack_spin},
 };
 
 static void
@@ -255,7 +290,7 @@ on_order(int sig, siginfo_t *info, void *context)
 	words[0] = strtok_r(line, " ", &save);
 	for (i = 1; i < WORDS_MAX && words[i - 1] != NULL; i++)
 		words[i] = strtok_r(NULL, " ", &save);
-	for (i = 0; words[0] != NULL && i < 4; i++)
+	for (i = 0; words[0] != NULL && i < (int)UTIL_COUNT(attacks); i++)
 		if (strcmp(attacks[i].name, words[0]) == 0)
 			attacks[i].carry_out(words);
 }

@@ -2,10 +2,11 @@
 """Children in an attacker's hands: the executables of build/hostile, whose
 orders (attack.c) are given by each test. An order runs inside the walls of the
 process that it is given to, so what it gets is what an attacker would get."""
-import ctypes, os, re, shutil, signal
+import ctypes, os, re, shutil, signal, socket
 
 import harness
 from harness import LeftOut, check, equal, stat_of, until
+from test_httpproxy import Proxy
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.join(HERE, "..", "..", "..")
@@ -38,8 +39,8 @@ def start(s, evil, orders, **more):
     os.mkdir(directory)
     for name in ("telephone", "telephonectl", "worker", "tokend"):
         shutil.copy2(f"{s.bin}/hostile/{name}" if name == program else f"{s.bin}/{name}", directory)
-    s.bin = directory if s.board else s.bin
-    s.start_board()
+    if s.board is None:
+        s.start_board()
     s.start_backend()
     s.bin = directory
     with open(os.path.join(directory, "attacks"), "w") as f:
@@ -308,3 +309,56 @@ def test_a_flood(s):
     until(lambda: phone.status().get("pid") == phone.pid, "the supervisor answers")
     equal(phone.child("tokend"), tokend, "tokend goes on")
     until(lambda: s.joined() >= 1 and s.call("GET", "/bytes/5").status == 200, "it serves", 60)
+
+
+# --- one that does nothing any more, and burns the machine -----------------------
+def spins(s, evil, words):
+    phone = start(s, evil, ["spin"], DB_TIMEOUT="1s")
+    rest, old = others(phone, evil), phone.child(evil)
+    order(old, 0)
+    phone.wait_log(words, seconds=50)
+    survived(s, phone, evil, rest, old)
+    until(lambda: (stat_of(old) or "Z")[0] == "Z", "it is gone")
+
+
+def test_an_endless_loop_in_the_worker(s):
+    spins(s, "worker", r"worker \(pid \d+\) is killed: it answers nothing any more")
+
+
+def test_an_endless_loop_in_tokend(s):
+    spins(s, "tokend", r"tokend \(pid \d+\) is killed: it answers nothing any more")
+
+
+def test_an_endless_loop_in_the_lookup_helper(s):
+    spins(s, "lookup", r"the look-up helper answers nothing any more")
+
+
+# --- ports -----------------------------------------------------------------------
+def connects(phone, number, port):
+    """What became of a connect(2) of the worker to a port of this machine."""
+    order(phone.child("worker"), number)
+    line = phone.wait_log(rf"attack: connect {port} = ") and re.search(rf"attack: connect {port} = (.*)", phone.log())
+    return line.group(1).strip()
+
+
+def test_behind_a_proxy_plugboards_own_port_is_closed(s):
+    """All that the worker may connect to is the proxy and the application."""
+    s.start_board()
+    proxy = Proxy(s.board.ports["http"])
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]  # Plugboard's, by its name
+        phone = start(s, "worker", [f"connect {port}", f"connect {proxy.port}"], HTTP_PROXY=f"http://127.0.0.1:{proxy.port}",
+                      PLUGBOARD_URL=f"ws://plugboard.test:{port}/telephone/websocket")
+        if not phone.status()["sandbox"]["worker"]["connects"]:
+            raise LeftOut("this kernel's Landlock has no rules for TCP")
+        equal(connects(phone, 0, port), "-1 EACCES", "Plugboard's own port")
+        equal(connects(phone, 1, proxy.port), "0", "the proxy's")
+    proxy.close()
+
+
+def test_without_a_proxy_plugboards_port_is_open(s):
+    s.start_board()
+    port = s.board.ports["http"]
+    phone = start(s, "worker", [f"connect {port}"])
+    equal(connects(phone, 0, port), "0")
+
