@@ -317,6 +317,22 @@ on_child_end(struct service *s, struct child **slot, int status)
 		control_tokend_end(s->control);
 }
 
+/* The next child that has ended, or -1. Its group goes with it: a look-up
+ * helper that hangs hears no end of file, and the Landlock of a dying worker
+ * keeps even the signal for the death of a parent from it. Before the pid can
+ * be another's. */
+static pid_t
+reap(int *status)
+{
+	siginfo_t info = {0};
+
+	if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == -1 ||
+	    info.si_pid == 0)
+		return -1;
+	(void)kill(-info.si_pid, SIGKILL);
+	return waitpid(info.si_pid, status, WNOHANG);
+}
+
 static void
 on_sigchld(evutil_socket_t sig, short what, void *arg)
 {
@@ -327,7 +343,7 @@ on_sigchld(evutil_socket_t sig, short what, void *arg)
 
 	(void)sig;
 	(void)what;
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+	while ((pid = reap(&status)) > 0) {
 		slot = find(s, pid);
 		if (slot != NULL)
 			on_child_end(s, slot, status);

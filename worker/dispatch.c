@@ -266,6 +266,7 @@ on_status(struct dispatch *d, struct ipc_frame *frame)
 	uint8_t space[IPC_PAYLOAD_MAX];
 	const char *why;
 
+	resolve_poll(d->resolve); /* as we are asked ourselves */
 	walls_report(d->supervisor);
 	memset(&s, 0, sizeof(s));
 	tunnels_status(d->tunnels, &s);

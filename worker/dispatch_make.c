@@ -22,13 +22,13 @@
 #include "wsproxy.h"
 
 static void
-on_helper_lost(void *arg)
+on_helper_lost(const char *why, void *arg)
 {
 	struct dispatch *d = arg;
 
 	walls_report(d->supervisor); /* that may have been its end */
 	peer_flush(d->supervisor);
-	log_exit(EX_SOFTWARE, "the look-up helper died");
+	log_exit(EX_SOFTWARE, "the look-up helper %s", why);
 }
 
 static void

@@ -16,10 +16,18 @@
 
 #include "lookup.h"
 #include "priv.h"
+#include "util.h"
 
 /* As long as "telephone: worker": it is written over that. */
 #define LOOKUP_TITLE "telephone: lookup"
 #define LOOKUP_FD 3
+
+/* Questions that wait for a fork, the oldest first. */
+static struct waiting {
+	struct lookup_question question;
+	int64_t end_ms; /* nobody waits any longer */
+} waiting[LOOKUP_WAITING_MAX];
+static unsigned waiting_first, waiting_count;
 
 static void
 on_child(int sig)
@@ -74,28 +82,72 @@ live(uint32_t ms)
 	(void)setitimer(ITIMER_REAL, &life, NULL);
 }
 
+static void
+answer_presence(int fd)
+{
+	struct lookup_answer a;
+
+	memset(&a, 0, sizeof(a));
+	(void)send(fd, &a, sizeof(a), MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+static void
+wait_turn(const struct lookup_question *q)
+{
+	struct waiting *w;
+
+	if (waiting_count == LOOKUP_WAITING_MAX) {
+		waiting_first = (waiting_first + 1) % LOOKUP_WAITING_MAX;
+		waiting_count--;
+	}
+	w = &waiting[(waiting_first + waiting_count++) % LOOKUP_WAITING_MAX];
+	w->question = *q;
+	w->end_ms = util_mono_ms() + q->life_ms;
+}
+
 /* One question: 1, or 0 when the worker is gone. */
 static int
-take(int fd, unsigned *forks)
+take(int fd)
 {
 	struct lookup_question q;
 	ssize_t n = recv(fd, &q, sizeof(q), MSG_DONTWAIT);
-	pid_t pid;
 
 	if (n == -1)
 		return errno == EAGAIN || errno == EINTR;
 	if (n != (ssize_t)sizeof(q))
 		return 0;
 	q.host[sizeof(q.host) - 1] = '\0';
-	pid = fork();
-	if (pid == 0) {
-		live(q.life_ms);
-		answer(fd, &q);
-		_exit(0);
+	if (q.host[0] == '\0')
+		answer_presence(fd);
+	else
+		wait_turn(&q);
+	return 1;
+}
+
+/* Begins what may begin. Without a fork the worker's own deadline speaks. */
+static void
+begin(int fd, unsigned *forks)
+{
+	struct waiting *w;
+	int64_t left_ms;
+	pid_t pid;
+
+	while (waiting_count > 0 && *forks < LOOKUP_FORKS_MAX) {
+		w = &waiting[waiting_first];
+		waiting_first = (waiting_first + 1) % LOOKUP_WAITING_MAX;
+		waiting_count--;
+		left_ms = w->end_ms - util_mono_ms();
+		if (left_ms <= 0)
+			continue;
+		pid = fork();
+		if (pid == 0) {
+			live((uint32_t)left_ms);
+			answer(fd, &w->question);
+			_exit(0);
+		}
+		if (pid > 0)
+			(*forks)++;
 	}
-	if (pid > 0)
-		(*forks)++;
-	return 1; /* without a fork the worker's own deadline speaks */
 }
 
 static void
@@ -113,10 +165,7 @@ serve(int fd)
 	(void)sigaddset(&chld, SIGCHLD);
 	(void)sigprocmask(SIG_SETMASK, &chld, NULL);
 	for (;;) {
-		struct pollfd p = {
-		    .fd = fd,
-		    .events = forks < LOOKUP_FORKS_MAX ? POLLIN : 0,
-		};
+		struct pollfd p = {.fd = fd, .events = POLLIN};
 
 		if (ppoll(&p, 1, NULL, &none) == -1 && errno != EINTR)
 			return;
@@ -124,8 +173,9 @@ serve(int fd)
 			forks--;
 		if ((p.revents & (POLLERR | POLLNVAL)) != 0)
 			return;
-		if ((p.revents & (POLLIN | POLLHUP)) != 0 && !take(fd, &forks))
+		if ((p.revents & (POLLIN | POLLHUP)) != 0 && !take(fd))
 			return;
+		begin(fd, &forks);
 	}
 }
 

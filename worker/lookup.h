@@ -17,16 +17,18 @@
 #define LOOKUP_HOST_MAX 256
 #define LOOKUP_ADDRS_MAX 16
 #define LOOKUP_ADDR_MAX 64 /* an IPv6 literal with its scope */
-/* Look-ups at the same time; more wait in the socket. More than there can be
+/* Look-ups at the same time; more wait their turn, as many as the worker asks
+ * for at once, and of more the oldest is forgotten. More than there can be
  * names that are asked for at once (TUNNELS and the application), so that a
  * dead resolver of one does not delay the other, which may stand in /etc/hosts.
  */
 #define LOOKUP_FORKS_MAX 16
+#define LOOKUP_WAITING_MAX 64
 
 struct lookup_question {
 	uint32_t id;
-	uint32_t life_ms; /* nobody waits for the answer any longer */
-	char host[LOOKUP_HOST_MAX];
+	uint32_t life_ms;	    /* nobody waits for the answer any longer */
+	char host[LOOKUP_HOST_MAX]; /* "": are you there? answered at once */
 };
 
 struct lookup_answer {

@@ -20,7 +20,11 @@
 #include "timer.h"
 #include "util.h"
 
-#define RESOLVE_QUERIES_MAX 64
+#define RESOLVE_QUERIES_MAX LOOKUP_WAITING_MAX
+/* The helper is asked so often at most, and has hung when it has let so many
+ * questions pass. */
+#define POLL_APART_MS 1000
+#define SILENT_POLLS 4
 
 struct resolve_query {
 	TAILQ_ENTRY(resolve_query) entry;
@@ -40,8 +44,10 @@ struct resolve {
 	uint32_t last_id;
 	unsigned count;
 	bool lost;
+	int64_t polled_ms;
+	unsigned unheard; /* polls since its last word */
 	TAILQ_HEAD(query_list, resolve_query) queries;
-	void (*on_lost)(void *arg);
+	void (*on_lost)(const char *why, void *arg);
 	void *arg;
 };
 
@@ -96,7 +102,7 @@ on_answer(struct resolve *r, const struct lookup_answer *a)
 }
 
 static void
-lose(struct resolve *r)
+lose(struct resolve *r, const char *why)
 {
 	struct resolve_query *q;
 
@@ -106,7 +112,7 @@ lose(struct resolve *r)
 		q->result.error = "the look-up helper is gone";
 		deliver(q);
 	}
-	r->on_lost(r->arg);
+	r->on_lost(why, r->arg);
 }
 
 static void
@@ -121,14 +127,34 @@ on_readable(evutil_socket_t fd, short what, void *arg)
 	if (n == -1 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n != (ssize_t)sizeof(a))
-		lose(r);
-	else
+		lose(r, "died");
+	else {
+		r->unheard = 0;
 		on_answer(r, &a);
+	}
+}
+
+void
+resolve_poll(struct resolve *r)
+{
+	struct lookup_question question;
+	int64_t now_ms = util_mono_ms();
+
+	if (r->lost || now_ms - r->polled_ms < POLL_APART_MS)
+		return;
+	r->polled_ms = now_ms;
+	if (++r->unheard > SILENT_POLLS) {
+		lose(r, "answers nothing any more");
+		return;
+	}
+	memset(&question, 0, sizeof(question));
+	(void)send(
+	    r->fd, &question, sizeof(question), MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 struct resolve *
-resolve_create(
-    struct event_base *base, int fd, void (*on_lost)(void *), void *arg)
+resolve_create(struct event_base *base, int fd,
+    void (*on_lost)(const char *why, void *arg), void *arg)
 {
 	struct resolve *r = calloc(1, sizeof(*r));
 

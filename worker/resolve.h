@@ -25,12 +25,17 @@ typedef void resolve_cb(const struct resolve_result *, void *arg);
 
 /*
  * fd is the helper's socket (lookup_fork), owned from now on. When the helper
- * dies, every query fails and on_lost is called once: the worker cannot make
- * another, so it had better end. NULL when out of memory.
+ * dies, or answers nothing any more, every query fails and on_lost is called
+ * once: the worker cannot make another, so it had better end. NULL when out of
+ * memory.
  */
-struct resolve *resolve_create(
-    struct event_base *, int fd, void (*on_lost)(void *arg), void *arg);
+struct resolve *resolve_create(struct event_base *, int fd,
+    void (*on_lost)(const char *why, void *arg), void *arg);
 void resolve_free(struct resolve *); /* cancels what is pending */
+
+/* Asks whether the helper is there: to be called every few seconds. One that
+ * lets several such questions pass, whatever names it is asked for, hangs. */
+void resolve_poll(struct resolve *);
 
 /*
  * Asks for the addresses of a name; the callback runs from the loop, never

@@ -47,6 +47,20 @@ def test_lookup_helper_killed(s):
     check(serves(s), "it serves")
 
 
+def test_a_stopped_lookup_helper_is_replaced(s):
+    """It cannot be waited for, and without it no name is known any more."""
+    phone = s.start()
+    helper, worker = phone.child("lookup"), phone.child("worker")
+    os.kill(helper, signal.SIGSTOP)
+    time.sleep(3)
+    equal(phone.child("worker"), worker, "a short pause is none of anybody's business")
+    check(serves(s), "nothing waits for it")
+    phone.wait_log(r"the look-up helper answers nothing any more", seconds=50)
+    phone.wait_log(r"info worker: joined ", count=2)
+    check(serves(s), "it serves")
+    until(lambda: not stat_of(helper), "the stopped one is gone")
+
+
 def test_restarts_leak_nothing(s):
     phone = s.start()
     fds = lambda: len(os.listdir(f"/proc/{phone.pid}/fd"))
