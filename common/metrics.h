@@ -107,6 +107,15 @@ enum metrics_type {
 	METRICS_RECONNECT(X, PROXY_AUTH, "proxy_auth")                         \
 	METRICS_RECONNECT(X, PROXY_STATUS, "proxy_status")                     \
 	METRICS_RECONNECT(X, PROXY_FAILED, "proxy_failed")                     \
+	METRICS_RECONNECT(X, TLS_UNKNOWN_CA, "tls_unknown_ca")                 \
+	METRICS_RECONNECT(X, TLS_NAME, "tls_name_mismatch")                    \
+	METRICS_RECONNECT(X, TLS_EXPIRED, "tls_expired")                       \
+	METRICS_RECONNECT(X, TLS_NOT_YET, "tls_not_yet_valid")                 \
+	METRICS_RECONNECT(X, TLS_CERT, "tls_certificate")                      \
+	METRICS_RECONNECT(X, TLS_PIN, "tls_pin")                               \
+	METRICS_RECONNECT(X, TLS_CLIENT_CERT, "tls_client_certificate")        \
+	METRICS_RECONNECT(X, TLS_VERSION, "tls_protocol_version")              \
+	METRICS_RECONNECT(X, TLS_PLAIN, "tls_plain_text")                      \
 	METRICS_RECONNECT(X, TLS, "tls")                                       \
 	METRICS_RECONNECT(X, FORBIDDEN, "forbidden")                           \
 	METRICS_RECONNECT(X, HTTP_STATUS, "http_status")                       \

@@ -229,6 +229,15 @@ proto_reason_name(enum proto_reason reason)
 	    [PROTO_REASON_PROXY_AUTH] = "proxy wants credentials",
 	    [PROTO_REASON_PROXY_STATUS] = "proxy status",
 	    [PROTO_REASON_PROXY_FAILED] = "proxy failed",
+	    [PROTO_REASON_TLS_UNKNOWN_CA] = "tls failed: unknown ca",
+	    [PROTO_REASON_TLS_NAME] = "tls failed: name mismatch",
+	    [PROTO_REASON_TLS_EXPIRED] = "tls failed: expired",
+	    [PROTO_REASON_TLS_NOT_YET] = "tls failed: not yet valid",
+	    [PROTO_REASON_TLS_CERT] = "tls failed: certificate refused",
+	    [PROTO_REASON_TLS_PIN] = "tls failed: pin mismatch",
+	    [PROTO_REASON_TLS_CLIENT_CERT] = "tls failed: client certificate",
+	    [PROTO_REASON_TLS_VERSION] = "tls failed: protocol version",
+	    [PROTO_REASON_TLS_PLAIN] = "tls failed: plain text",
 	    [PROTO_REASON_TLS] = "tls failed",
 	    [PROTO_REASON_FORBIDDEN] = "token refused",
 	    [PROTO_REASON_HTTP_STATUS] = "http status",
@@ -245,4 +254,11 @@ proto_reason_name(enum proto_reason reason)
 	};
 
 	return NAME_OF(t, reason);
+}
+
+bool
+proto_reason_is_tls(enum proto_reason reason)
+{
+	return reason >= PROTO_REASON_TLS_UNKNOWN_CA &&
+	    reason <= PROTO_REASON_TLS;
 }

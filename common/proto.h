@@ -191,7 +191,16 @@ enum proto_reason {
 	PROTO_REASON_PROXY_AUTH,   /* 407 */
 	PROTO_REASON_PROXY_STATUS, /* any other answer than 2xx */
 	PROTO_REASON_PROXY_FAILED, /* no answer, or one that is no HTTP */
-	PROTO_REASON_TLS,
+	PROTO_REASON_TLS_UNKNOWN_CA,
+	PROTO_REASON_TLS_NAME,
+	PROTO_REASON_TLS_EXPIRED,
+	PROTO_REASON_TLS_NOT_YET,
+	PROTO_REASON_TLS_CERT, /* refused for another reason */
+	PROTO_REASON_TLS_PIN,
+	PROTO_REASON_TLS_CLIENT_CERT, /* wanted or refused */
+	PROTO_REASON_TLS_VERSION,
+	PROTO_REASON_TLS_PLAIN,
+	PROTO_REASON_TLS,	  /* an alert, cut off, broken records */
 	PROTO_REASON_FORBIDDEN,	  /* 403: the token */
 	PROTO_REASON_HTTP_STATUS, /* any other answer than 101 */
 	PROTO_REASON_HANDSHAKE,	  /* ended before an answer */
@@ -207,6 +216,7 @@ enum proto_reason {
 	PROTO_REASONS
 };
 const char *proto_reason_name(enum proto_reason);
+bool proto_reason_is_tls(enum proto_reason);
 
 /* The circuit breaker in front of the application. */
 enum proto_breaker {

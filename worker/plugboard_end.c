@@ -30,8 +30,8 @@ plugboard_judge_failure(struct plugboard *pb, const char *text)
 
 	if (pb->end.reason != PROTO_REASON_NONE)
 		return; /* an HTTP status */
-	pb->end.reason =
-	    why != NULL ? PROTO_REASON_TLS : PROTO_REASON_HANDSHAKE;
+	pb->end.reason = why != NULL ? tls_peer_reason(pb->link->peer)
+				     : PROTO_REASON_HANDSHAKE;
 	pb->end.text = why != NULL ? why : text;
 }
 

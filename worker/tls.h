@@ -9,6 +9,8 @@
 #define WORKER_TLS_H
 
 #include <stdbool.h>
+
+#include "proto.h"
 #include <stdint.h>
 
 struct ssl_ctx_st;
@@ -74,8 +76,11 @@ void tls_peer_free(struct tls_peer *); /* NULL is fine */
  * ended before the application's first answer; good until tls_peer_free. */
 const char *tls_peer_why(struct tls_peer *);
 
-/* The same for a connection that was open: what was wrong with its records, or
- * NULL. */
+/* Which of the reasons it is, once tls_peer_why has said why. */
+enum proto_reason tls_peer_reason(const struct tls_peer *);
+
+/* The same as tls_peer_why for a connection that was open: what was wrong with
+ * its records, or NULL. */
 const char *tls_peer_why_broken(struct tls_peer *);
 
 /* The handshake has begun, and is not done. */

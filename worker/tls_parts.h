@@ -29,6 +29,7 @@ struct tls_peer {
 	int reason;   /* ERR_GET_REASON of the library's error, 0: none */
 	bool asked;   /* the server asked for a certificate … */
 	bool offered; /* … and there was one */
+	enum proto_reason why; /* as last judged */
 	char text[TLS_WHY_MAX];
 };
 

@@ -14,18 +14,23 @@
 
 static const struct {
 	int error;
+	enum proto_reason reason;
 	const char *cause, *hint;
 } refusals[] = {
-    {X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT, "unknown ca", NULL},
-    {X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY, "unknown ca", NULL},
-    {X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE, "unknown ca", NULL},
-    {X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT, "unknown ca",
-	"; when it is yours, name it by PLUGBOARD_CA_FILE"},
-    {X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN, "unknown ca",
-	"; when it is yours, name it by PLUGBOARD_CA_FILE"},
-    {X509_V_ERR_CERT_UNTRUSTED, "unknown ca", NULL},
-    {X509_V_ERR_CERT_HAS_EXPIRED, "expired", NULL},
-    {X509_V_ERR_CERT_NOT_YET_VALID, "not yet valid",
+    {X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT, PROTO_REASON_TLS_UNKNOWN_CA,
+	"unknown ca", NULL},
+    {X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY, PROTO_REASON_TLS_UNKNOWN_CA,
+	"unknown ca", NULL},
+    {X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE, PROTO_REASON_TLS_UNKNOWN_CA,
+	"unknown ca", NULL},
+    {X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT, PROTO_REASON_TLS_UNKNOWN_CA,
+	"unknown ca", "; when it is yours, name it by PLUGBOARD_CA_FILE"},
+    {X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN, PROTO_REASON_TLS_UNKNOWN_CA,
+	"unknown ca", "; when it is yours, name it by PLUGBOARD_CA_FILE"},
+    {X509_V_ERR_CERT_UNTRUSTED, PROTO_REASON_TLS_UNKNOWN_CA, "unknown ca",
+	NULL},
+    {X509_V_ERR_CERT_HAS_EXPIRED, PROTO_REASON_TLS_EXPIRED, "expired", NULL},
+    {X509_V_ERR_CERT_NOT_YET_VALID, PROTO_REASON_TLS_NOT_YET, "not yet valid",
 	"; is the clock of this machine right?"},
 };
 
@@ -37,12 +42,15 @@ why_refused(struct tls_peer *p)
 
 	if (p->verify_error == X509_V_ERR_HOSTNAME_MISMATCH ||
 	    p->verify_error == X509_V_ERR_IP_ADDRESS_MISMATCH) {
+		p->why = PROTO_REASON_TLS_NAME;
 		(void)util_fmt(p->text, sizeof(p->text),
 		    "name mismatch: the certificate is not for %s", p->host);
 		return p->text;
 	}
+	p->why = PROTO_REASON_TLS_CERT;
 	for (i = 0; i < UTIL_COUNT(refusals); i++)
 		if (refusals[i].error == p->verify_error) {
+			p->why = refusals[i].reason;
 			cause = refusals[i].cause;
 			hint = refusals[i].hint;
 		}
@@ -61,26 +69,45 @@ with_alert(struct tls_peer *p, const char *cause, int alert)
 }
 
 static const char *
+because(struct tls_peer *p, enum proto_reason why, const char *text)
+{
+	p->why = why;
+	return text;
+}
+
+static const char *
+why_version(struct tls_peer *p)
+{
+	return because(p, PROTO_REASON_TLS_VERSION,
+	    "protocol version: the server speaks neither TLS 1.2 nor 1.3");
+}
+
+static const char *
+why_wanted(struct tls_peer *p)
+{
+	return because(p, PROTO_REASON_TLS_CLIENT_CERT,
+	    "client certificate wanted: set PLUGBOARD_CLIENT_CERT and "
+	    "PLUGBOARD_CLIENT_KEY");
+}
+
+static const char *
 why_alerted(struct tls_peer *p)
 {
-	static const char wanted[] =
-	    "client certificate wanted: set PLUGBOARD_CLIENT_CERT and "
-	    "PLUGBOARD_CLIENT_KEY";
-
 	switch (p->received) {
 	case SSL_AD_PROTOCOL_VERSION:
-		return "protocol version: the server speaks neither TLS 1.2 "
-		       "nor 1.3";
+		return why_version(p);
 	case TLS13_AD_CERTIFICATE_REQUIRED:
-		return wanted;
+		return why_wanted(p);
 	case SSL_AD_HANDSHAKE_FAILURE:
 	case SSL_AD_BAD_CERTIFICATE:
 		if (p->asked && !p->offered)
-			return wanted;
+			return why_wanted(p);
 		break;
 	default:
 		break;
 	}
+	if (p->asked && p->offered)
+		p->why = PROTO_REASON_TLS_CLIENT_CERT;
 	if (p->asked && p->offered)
 		return with_alert(p,
 		    "client certificate refused: the server sent alert",
@@ -89,11 +116,12 @@ why_alerted(struct tls_peer *p)
 }
 
 static const char *
-why_cut_off(const struct tls_peer *p)
+why_cut_off(struct tls_peer *p)
 {
-	return p->asked && !p->offered
-	    ? "client certificate wanted: the server asked for one and hung up"
-	    : "the handshake was cut off";
+	if (!p->asked || p->offered)
+		return "the handshake was cut off";
+	return because(p, PROTO_REASON_TLS_CLIENT_CERT,
+	    "client certificate wanted: the server asked for one and hung up");
 }
 
 static const char *
@@ -103,14 +131,14 @@ why_failed(struct tls_peer *p)
 	case SSL_R_WRONG_VERSION_NUMBER:
 	case SSL_R_HTTP_REQUEST:
 	case SSL_R_PACKET_LENGTH_TOO_LONG:
-		return "plain text: what answers on this port speaks no TLS";
+		return because(p, PROTO_REASON_TLS_PLAIN,
+		    "plain text: what answers on this port speaks no TLS");
 	case SSL_R_UNEXPECTED_EOF_WHILE_READING:
 		return why_cut_off(p);
 	case SSL_R_UNSUPPORTED_PROTOCOL:
 	case SSL_R_UNKNOWN_PROTOCOL:
 	case SSL_R_VERSION_TOO_LOW:
-		return "protocol version: the server speaks neither TLS 1.2 "
-		       "nor 1.3";
+		return why_version(p);
 	default:
 		if (p->sent == TLS_ALERT_NONE)
 			return "the handshake failed";
@@ -121,9 +149,11 @@ why_failed(struct tls_peer *p)
 const char *
 tls_peer_why(struct tls_peer *p)
 {
+	p->why = PROTO_REASON_TLS;
 	if (p->pin_mismatch)
-		return "pin mismatch: no certificate of the server has a key "
-		       "of PLUGBOARD_PIN";
+		return because(p, PROTO_REASON_TLS_PIN,
+		    "pin mismatch: no certificate of the server has a key of "
+		    "PLUGBOARD_PIN");
 	if (p->verify_error != X509_V_OK)
 		return why_refused(p);
 	if (p->received != TLS_ALERT_NONE)
@@ -134,6 +164,12 @@ tls_peer_why(struct tls_peer *p)
 	return tls_peer_is_shaking(p) || (p->asked && !p->offered)
 	    ? why_cut_off(p)
 	    : NULL;
+}
+
+enum proto_reason
+tls_peer_reason(const struct tls_peer *p)
+{
+	return p->why;
 }
 
 const char *

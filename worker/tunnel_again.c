@@ -55,6 +55,15 @@ next_wait_ms(struct tunnel *t, const struct plugboard_end *end)
 	return ms < asked_ms ? asked_ms : ms;
 }
 
+/* A cause of TLS stands in the text, which says more of it. */
+static const char *
+name_of(enum proto_reason reason, const char *text)
+{
+	return proto_reason_name(text != NULL && proto_reason_is_tls(reason)
+		? PROTO_REASON_TLS
+		: reason);
+}
+
 /* One line for each end, which names the cause and what happens next. */
 static void
 log_end(const struct tunnel *t, const char *text, int64_t ms)
@@ -65,9 +74,9 @@ log_end(const struct tunnel *t, const char *text, int64_t ms)
 		(void)util_fmt(detail, sizeof(detail), " %u", t->last_detail);
 	log_warnx("tunnel %u to %s ended: %s%s%s%s; next attempt in %" PRId64
 		  ".%" PRId64 " s",
-	    t->params.number, t->where, proto_reason_name(t->last_reason),
-	    detail, text != NULL ? ": " : "", text != NULL ? text : "",
-	    ms / 1000, ms % 1000 / 100);
+	    t->params.number, t->where, name_of(t->last_reason, text), detail,
+	    text != NULL ? ": " : "", text != NULL ? text : "", ms / 1000,
+	    ms % 1000 / 100);
 }
 
 static enum metrics_id

@@ -4,7 +4,7 @@ that each failure is named. The servers are Python's ssl, in front of the
 switchboard; the certificates are made by openssl(1)."""
 import concurrent.futures, os, socket, ssl, subprocess, threading
 
-from harness import check, equal, free_port, until
+from harness import check, equal, free_port, request, until
 
 
 class Certs:
@@ -115,12 +115,29 @@ def start_front(s, context):
     return front, f"wss://localhost:{front.port}/telephone/websocket"
 
 
+# What the words of the log are called in telephone_reconnects_total.
+REASONS = {"unknown ca": "tls_unknown_ca", "name mismatch": "tls_name_mismatch", "expired": "tls_expired",
+           "not yet valid": "tls_not_yet_valid", "pin mismatch": "tls_pin", "client certificate": "tls_client_certificate",
+           "protocol version": "tls_protocol_version", "plain text": "tls_plain_text", "": "tls"}
+
+
+def counted(port, words):
+    """The reason is counted, and no other. (A server may hang up over its own alert.)"""
+    reason = next(r for w, r in REASONS.items() if words.startswith(w))
+    lines = [x for x in request(port, "GET", "/metrics").body.decode().splitlines() if "reconnects_total{" in x]
+    seen = {x.split('"')[1] for x in lines if not x.endswith(" 0")}
+    check(reason in seen and seen <= {reason, "tls", "handshake"}, f"{reason} is counted: {seen}")
+
+
 def refused(s, context, words, **more):
-    """A telephone meets this server and says these words."""
+    """A telephone meets this server and says these words, and counts and shows the cause by its own name."""
+    more.setdefault("HEALTH_CHECK_PORT", free_port())
     front, url = start_front(s, context)
     phone = s.start(wait=None, PLUGBOARD_URL=url, MAX_BACKOFF="2s", **more)
     phone.wait_log(rf"ended: tls failed: {words}")
-    equal(phone.status()["worker"]["last_end"], "tls failed")
+    cause = next(w for w in REASONS if words.startswith(w))
+    until(lambda: phone.status()["worker"]["last_end"] == (f"tls failed: {cause}" if cause else "tls failed"), cause)
+    counted(more["HEALTH_CHECK_PORT"], words)
     front.close()
     return phone
 
@@ -310,8 +327,11 @@ def plain_server(answer):
 def test_plain_text_there(s):
     for answer in (b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n", b"SSH-2.0-OpenSSH_9.2p1\r\n", b"220 mail ready\r\n"):
         listener = plain_server(answer)
-        phone = s.start(wait=None, PLUGBOARD_URL=f"wss://localhost:{listener.getsockname()[1]}/x", TELEPHONE_TOKEN=token(s))
+        port = free_port()
+        phone = s.start(wait=None, PLUGBOARD_URL=f"wss://localhost:{listener.getsockname()[1]}/x", TELEPHONE_TOKEN=token(s),
+                        HEALTH_CHECK_PORT=port)
         phone.wait_log(r"ended: tls failed: plain text: what answers on this port speaks no TLS")
+        counted(port, "plain text")
         phone.stop()
         listener.close()
 
