@@ -10,9 +10,18 @@ measures the same rows for docs/recovery.md.
 import dataclasses, json, os, signal, time
 
 import load
-from harness import Program, check, equal, until
+from harness import Program, check, equal, free_port, request, until
 
 SECRET = "switchboard-development-secret"
+
+
+COUNTED = [(words, f'{family}_total{{reason="{reason}"}}') for words, family, reason in (
+    ("phx_error", "rejoins", "phx_error"), ("phx_close", "rejoins", "phx_close"),
+    ("unmatched topic", "rejoins", "unmatched_topic"), ("connection (lost|refused)", "reconnects", "eof"),
+    ("connection lost", "reconnects", "eof"), ("protocol error", "reconnects", "protocol"),
+    ("ended: closed", "reconnects", "closed"), ("heartbeat unanswered", "reconnects", "heartbeat"),
+    ("refused every token", "reconnects", "forbidden"), ("http status", "reconnects", "http_status"),
+    ("ended: timeout", "reconnects", "timeout"), ("join unanswered", "reconnects", "join_timeout"))]
 
 
 @dataclasses.dataclass
@@ -31,6 +40,14 @@ class Row:
     ttl: int = 0  # of the token, in seconds
     soak: bool = False  # too long for `make check`
 
+    @property
+    def counted(self):
+        """The metric that its words stand for."""
+        for words, metric in COUNTED:
+            if words in self.words:
+                return metric
+        return None
+
 
 class Scene:
     """One row being played."""
@@ -39,7 +56,8 @@ class Scene:
         self.s, self.row, self.tunnels = s, row, tunnels
         s.start_board(**{"heartbeat_timeout_ms": 1500, **row.board})
         self.traffic = load.Traffic(s)
-        env = {"TUNNELS": tunnels, "HEARTBEAT_INTERVAL": "200ms", "HEARTBEAT_TIMEOUT": "1s", **row.env}
+        self.port = free_port()
+        env = {"HEALTH_CHECK_PORT": self.port, "TUNNELS": tunnels, "HEARTBEAT_INTERVAL": "200ms", "HEARTBEAT_TIMEOUT": "1s", **row.env}
         if row.ttl:
             env["TELEPHONE_TOKEN"] = s.token(ttl=row.ttl, iat=0)
         self.phone = s.start(wait=None, **env)
@@ -97,6 +115,10 @@ def observe(scene, row):
     begins = [scene.play(inject) for inject in (row.inject if isinstance(row.inject, tuple) else (row.inject,))]
     time.sleep(0.2)
     record = scene.traffic.finish()
+    if row.counted:
+        lines = request(scene.port, "GET", "/metrics").body.decode().splitlines()
+        value = next(int(x.split()[-1]) for x in lines if x.startswith(f"telephone_{row.counted} "))
+        check(value > 0, f"{row.counted} is counted")
     if row.words:
         check(scene.phone.has_log(row.words), f"the log says {row.words!r}")
     judge(row, scene, record)

@@ -88,6 +88,40 @@ def test_a_black_hole_in_ipv6(s):
     apart(body, CLONE_NEWNET | CLONE_NEWNS)
 
 
+def a_black_hole_in_ipv4(s, v4_first):
+    """The way by IPv6 is taken, whichever family the resolver puts first."""
+    def body():
+        silent_v6_network()
+        ip("neigh", "add", "192.0.2.99", "lladdr", "02:00:00:00:00:99", "dev", "v0", "nud", "permanent")
+        write(f"{s.dir}/hosts", "127.0.0.1 localhost\n192.0.2.99 plugboard.test\n::1 plugboard.test\n")
+        bind_mount(f"{s.dir}/hosts", "/etc/hosts")
+        if v4_first:
+            write(f"{s.dir}/gai.conf", "precedence ::ffff:0:0/96 100\n")
+            bind_mount(f"{s.dir}/gai.conf", "/etc/gai.conf")
+        first = subprocess.run(["getent", "ahosts", "plugboard.test"], capture_output=True, text=True).stdout.split()[0]
+        equal(first, "192.0.2.99" if v4_first else "::1", "first")
+        s.start_board("--listen", "[::]:0")
+        s.start_backend()
+        begin = time.monotonic()
+        phone = by_name(s, CONNECT_TIMEOUT="60s")
+        phone.wait_joined(seconds=30)  # IPv4 alone would take all of the 60 s
+        equal(s.call("GET", "/bytes/5").status, 200)
+        check(time.monotonic() - begin < 30, "it took its time")
+        check(not phone.has_log("ended:"), "the first attempt did it")
+        phone.stop()
+    apart(body, CLONE_NEWNET | CLONE_NEWNS)
+
+
+def test_a_black_hole_in_ipv4(s):
+    a_black_hole_in_ipv4(s, v4_first=False)
+
+
+def test_a_black_hole_in_ipv4_which_is_first(s):
+    if not os.path.exists("/etc/gai.conf"):
+        raise LeftOut("there is no /etc/gai.conf to put another in its place")
+    a_black_hole_in_ipv4(s, v4_first=True)
+
+
 def test_nothing_but_a_black_hole(s):
     def body():
         silent_v6_network()
@@ -115,10 +149,14 @@ def test_a_dead_resolver_delays_nothing_but_the_connect(s):
         s.start_board()
         s.start_backend()
         phone = by_name(s, TUNNELS="2", CONNECT_TIMEOUT="1s", BACKEND_HOST="backend.test", MAX_BACKOFF="100ms",
-                        INITIAL_BACKOFF="50ms")
+                        INITIAL_BACKOFF="50ms", HEARTBEAT_INTERVAL="300ms", HEARTBEAT_TIMEOUT="5s")
         until(lambda: s.joined() == 2, "both are joined")
+        worker = phone.child("worker")
         write(f"{s.dir}/hosts", here)
         s.fault("drop", socket=s.state()["sockets"][0]["id"])
+        until(lambda: s.joined() == 1, "one is lost")
+        beats = lambda: s.state()["sockets"][0]["heartbeats"]
+        before = beats()
         end, slowest = time.monotonic() + 12, 0  # more look-ups than run at once, were they kept
         while time.monotonic() < end:
             begin = time.monotonic()
@@ -126,6 +164,9 @@ def test_a_dead_resolver_delays_nothing_but_the_connect(s):
             slowest = max(slowest, time.monotonic() - begin)
             time.sleep(0.02)
         check(slowest < 1, f"a request waited {slowest:.2f} s")
+        check(beats() - before >= 20, f"heartbeats in 12 s, every 300 ms: {beats() - before}")
+        check(not phone.has_log("heartbeat unanswered"), "each is answered")
+        equal(phone.child("worker"), worker, "the helper is busy, and not taken for hung")
         dead.setblocking(False)
         check(b"plugboard" in dead.recv(512), "the resolver was asked")
         phone.wait_log(r"ended: name not resolved: no answer from the resolver", count=3)

@@ -129,12 +129,17 @@ def slow_ones(s, phone, count, delay):
 
 
 def drain(s, sig, tunnels):
-    phone = s.start(TUNNELS=str(tunnels))
+    port = free_port()
+    phone = s.start(TUNNELS=str(tunnels), HEALTH_CHECK_PORT=port)
     until(lambda: s.joined() == tunnels, "all are joined")
     equal(s.call("GET", "/bytes/5").status, 200)  # before, and so not counted
+    equal(request(port, "GET", "/readyz").status, 200)
     slow = slow_ones(s, phone, 4, 2500)
     phone.signal(sig)
     phone.wait_log(r"draining: 4 requests in flight")
+    answer = request(port, "GET", "/readyz")
+    equal((answer.status, answer.body), (503, b"draining\n"), "readiness")
+    equal(phone.status()["ready"], False)
     for _ in range(6):  # these come while it drains
         equal(s.call("GET", "/bytes/5").status, 200)
     equal([f.result().status for f in slow], [200] * 4)

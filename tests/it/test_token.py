@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Tokens: kept, refreshed, refused, missing."""
-import os, re, sqlite3, stat
+import json, os, re, sqlite3, stat
 
 from harness import check, equal, until
+from test_token_ctl import give
 
 
 def rows(s, sql):
@@ -162,6 +163,31 @@ def test_superseded_and_refused_tokens(s):
     again = s.start(wait=None, TELEPHONE_TOKEN=s.token(iat=-5000, ttl=9000))
     again.wait_log(rf"plugboard refused the token {jti} \(403\): trying the next one")
     again.wait_joined()
+
+
+def presented(s):
+    """The jti of each handshake, in their order."""
+    log = [json.loads(x) for x in s.admin("log?since=0").splitlines()]
+    return [re.search(r"token=([^&\s]+)", e["text"]).group(1) for e in log if e["what"] == "handshake"]
+
+
+def test_a_mismatch_is_the_end_of_its_token(s):
+    """It is presented no more; the next one is, and both are named."""
+    s.start_board()
+    first, second = "j-first", "j-second"
+    s.start(TELEPHONE_TOKEN=s.token(jti=second)).stop()
+    s.set(join="mismatch")
+    begin = len(presented(s))
+    phone = s.start(wait=None, TELEPHONE_TOKEN=s.token(jti=first, iat=-1), MAX_BACKOFF="60s")
+    phone.wait_log(rf"plugboard refused the token {first} .*trying the next one")
+    phone.wait_log(rf"plugboard refused the token {second} ")
+    equal(presented(s)[begin:begin + 2], [first, second], "presented")
+    phone.wait_log("plugboard refused every token")
+    equal(phone.status()["ready"], False)
+    s.set(join="ok")
+    equal(give(phone, s.token(jti="j-third", iat=0)).returncode, 0)
+    phone.wait_joined()
+    equal(presented(s)[-1], "j-third", "the new one")
 
 
 def test_second_telephone_on_one_store(s):
