@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: MIT
 """Tokens: kept, refreshed, refused, missing."""
-import json, os, re, sqlite3, stat
+import base64, json, os, re, sqlite3, stat, sys, threading, time
 
-from harness import check, equal, until
+from harness import check, equal, free_port, request, until
 from test_token_ctl import give
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "hostile"))
+from rawboard import RawBoard, upgraded
 
 
 def rows(s, sql):
@@ -188,6 +191,45 @@ def test_a_mismatch_is_the_end_of_its_token(s):
     equal(give(phone, s.token(jti="j-third", iat=0)).returncode, 0)
     phone.wait_joined()
     equal(presented(s)[-1], "j-third", "the new one")
+
+
+def test_a_superseded_token_is_replaced_and_not_refused(s):
+    """While it is being presented a newer one arrives; the server's 403 is for
+    the old one and says nothing of the new, nor counts as a refusal."""
+    port, asked, answer = free_port(), [], threading.Event()
+
+    def greet(sock, handshake):
+        asked.append(jti_of(handshake))
+        if len(asked) == 1:
+            answer.wait(30)
+            sock.sendall(b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n")
+            raise EOFError
+        sock.sendall(upgraded(handshake))
+    s.board = RawBoard(greet)
+    phone = s.spawn(s.env(TELEPHONE_TOKEN=unsigned("j-old", -100), HEALTH_CHECK_PORT=port, CONNECT_TIMEOUT="30s"))
+    until(lambda: asked, "the old one is presented")
+    equal(give(phone, unsigned("j-new", -5)).returncode, 0)
+    answer.set()
+    phone.wait_joined()
+    equal(asked, ["j-old", "j-new"], "presented")
+    check(not phone.has_log("plugboard refused"), "nothing is said to be refused")
+    check("\ntelephone_tokens_refused_total 0\n" in request(port, "GET", "/metrics").body.decode(), "or counted")
+    token = phone.status()["token"]
+    equal((token["state"], token["jti"]), ("valid", "j-new"))
+
+
+def unsigned(jti, iat):
+    """A token that nobody signed, for a server that asks for none."""
+    def part(value):
+        return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
+    now = int(time.time())
+    return ".".join((part({"alg": "HS256", "typ": "JWT"}), part(
+        {"sub": "demo", "jti": jti, "iat": now + iat, "exp": now + 3600, "path_id": "demo"}), "c2ln"))
+
+
+def jti_of(handshake):
+    token = re.search(rb"token=([^&\s]+)", handshake).group(1).split(b".")[1]
+    return json.loads(base64.urlsafe_b64decode(token + b"=="))["jti"]
 
 
 def test_second_telephone_on_one_store(s):

@@ -219,6 +219,7 @@ def check_form():
     check("each file begins with its licence", (p for p in files if not read(p).startswith("/* SPDX-License-Identifier")))
     check("each header has its guard", (p for p in files if p.endswith(".h") and "#ifndef " not in read(p)[:2500]))
     daemon = list(sources(*FOLDERS))
+    check("random numbers are the system's", (p for p in daemon if re.search(r"\b(s?rand|s?random|[dlm]rand48)\(", read(p))))
     check("files are below 650 lines", (f"{p}: {n}" for p in daemon if (n := read(p).count("\n")) >= 650))
     check("functions are below 80 lines",
           (f"{p}:{at}: {n}" for p in daemon if p.endswith(".c") for at, n in function_lengths(p) if n >= 80))
@@ -251,7 +252,10 @@ def check_documents():
 
 
 def check_threat_model():
-    """Each row names tests, and they exist (those of batches end with a number)."""
+    """Each row names tests, and they exist (those of batches end with a number).
+    The same of what docs/recovery.md promises."""
+    promises = [r for r in read("docs/recovery.md").split("## What proves it")[1].splitlines() if "`test_" in r]
+    check("docs/recovery.md has its promises", [] if len(promises) >= 20 else [str(len(promises))])
     rows = [r for r in read("SECURITY.md").splitlines() if r.startswith("| ") and not r.startswith("| the attacker holds")]
     check("SECURITY.md has its rows", [] if len(rows) >= 12 else [str(len(rows))])
     check("each row of the threat model names a test", (r for r in rows if "`test_" not in r.split("|")[-2]))
@@ -261,8 +265,8 @@ def check_threat_model():
         text = sources_of.get(path, "")
         batch = re.sub(r"_\d+$", "", name).removeprefix("test_")
         return f"def {name}(" in text or f'"{batch}"' in text or "_may_not_send_to_" in name and "may_not_send_to_" in text
-    check("the tests of the threat model exist",
-          (f"{path}: {name}" for row in rows for path, names in re.findall(r"`([\w/]+\.py)`: ((?:`test_\w+`(?:, )?)+)", row)
+    check("the tests of the threat model and of the promises exist",
+          (f"{path}: {name}" for row in rows + promises for path, names in re.findall(r"`([\w/]+\.py)`: ((?:`test_\w+`(?:, )?)+)", row)
            for name in re.findall(r"`(test_\w+)`", names) if not exists(path, name)))
 
 
