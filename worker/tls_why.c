@@ -115,13 +115,17 @@ why_alerted(struct tls_peer *p)
 	return with_alert(p, "handshake alert: the server sent", p->received);
 }
 
+/* A server that closes over what it did not read cuts off its own alert. */
 static const char *
 why_cut_off(struct tls_peer *p)
 {
-	if (!p->asked || p->offered)
+	if (!p->asked)
 		return "the handshake was cut off";
 	return because(p, PROTO_REASON_TLS_CLIENT_CERT,
-	    "client certificate wanted: the server asked for one and hung up");
+	    p->offered ? "client certificate refused, most likely: the server "
+			 "hung up when it had it"
+		       : "client certificate wanted: the server asked for one "
+			 "and hung up");
 }
 
 static const char *
@@ -161,9 +165,7 @@ tls_peer_why(struct tls_peer *p)
 	if (p->sent != TLS_ALERT_NONE || (p->reason != 0 && !p->done))
 		return why_failed(p);
 	/* TLS 1.3: we were done when it began to judge our certificate. */
-	return tls_peer_is_shaking(p) || (p->asked && !p->offered)
-	    ? why_cut_off(p)
-	    : NULL;
+	return tls_peer_is_shaking(p) || p->asked ? why_cut_off(p) : NULL;
 }
 
 enum proto_reason

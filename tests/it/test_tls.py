@@ -122,11 +122,11 @@ REASONS = {"unknown ca": "tls_unknown_ca", "name mismatch": "tls_name_mismatch",
 
 
 def counted(port, words):
-    """The reason is counted, and no other. (A server may hang up over its own alert.)"""
+    """The reason is counted, and no other."""
     reason = next(r for w, r in REASONS.items() if words.startswith(w))
     lines = [x for x in request(port, "GET", "/metrics").body.decode().splitlines() if "reconnects_total{" in x]
     seen = {x.split('"')[1] for x in lines if not x.endswith(" 0")}
-    check(reason in seen and seen <= {reason, "tls", "handshake"}, f"{reason} is counted: {seen}")
+    check(seen == {reason}, f"{reason} is counted: {seen}")
 
 
 def refused(s, context, words, **more):
@@ -243,7 +243,7 @@ def test_client_certificate(s):
         front.close()
     for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
         phone = refused(s, server_context(certs, "server", version, certs.pem("ca")),
-                        r"client certificate refused: the server sent alert: unknown CA",
+                        r"client certificate refused(: the server sent alert: unknown CA|, most likely: )",
                         PLUGBOARD_CA_FILE=certs.pem("ca"), PLUGBOARD_CLIENT_CERT=other.pem("stranger"),
                         PLUGBOARD_CLIENT_KEY=other.key("stranger"))
         phone.stop()
