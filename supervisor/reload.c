@@ -28,6 +28,7 @@ struct reload {
 	struct config_secrets secrets;
 	struct event *timer;
 	bool judged; /* tokend has said yes */
+	bool looked; /* time is up, and what had come by then is read */
 };
 
 static void
@@ -136,12 +137,28 @@ reload_cancel(struct reload *r, const char *why)
 }
 
 static void
+set_timer(struct reload *r, int seconds)
+{
+	struct timeval tv = {.tv_sec = seconds};
+
+	r->looked = false;
+	(void)evtimer_add(r->timer, &tv);
+}
+
+static void
 on_timer(evutil_socket_t fd, short what, void *arg)
 {
 	struct reload *r = arg;
 
 	(void)fd;
 	(void)what;
+	/* A loop that was interrupted (SIGCONT, for one) comes to its timers
+	 * before it has looked at its sockets. */
+	if (!r->looked) {
+		set_timer(r, 0);
+		r->looked = true;
+		return;
+	}
 	if (!r->judged) {
 		/* Whatever it would say later, it would be by other values. */
 		if (r->service->tokend != NULL)
@@ -203,14 +220,6 @@ keep_fixed(struct reload *r)
 		    r, "%s has changed and needs a restart", conf_keys[i].name);
 		keep_value(&r->conf.value[i], &old->value[i]);
 	}
-}
-
-static void
-set_timer(struct reload *r, int seconds)
-{
-	struct timeval tv = {.tv_sec = seconds};
-
-	(void)evtimer_add(r->timer, &tv);
 }
 
 static void
