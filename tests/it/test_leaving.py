@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Leaving while something is amiss: a close that is never answered, a channel
-that waits to be joined again, a supervisor that reads late."""
+that waits to be joined again; and whoever reads late what came in time."""
 import json, os, signal, sys, threading, time
 
 from harness import check, equal, until
@@ -86,3 +86,19 @@ def test_a_supervisor_that_reads_late(s):
 
 
 test_a_supervisor_that_reads_late.soak = True
+
+
+def test_a_worker_that_reads_late(s):
+    """Its heartbeat was answered in time, while it was paused itself."""
+    s.start_board(delay_ms=200)  # so that one is nearly always on its way
+    phone = s.start(HEARTBEAT_INTERVAL="250ms", HEARTBEAT_TIMEOUT="1s")
+    worker = phone.child("worker")
+    for _ in range(4):
+        before = s.counter("heartbeats")
+        until(lambda: s.counter("heartbeats") > before, "a heartbeat is on its way")
+        os.kill(worker, signal.SIGSTOP)
+        time.sleep(2)
+        os.kill(worker, signal.SIGCONT)
+        time.sleep(0.5)
+    check(not phone.has_log("ended:"), "nobody was late")
+    equal(s.counter("connects"), 1, "connections")

@@ -83,7 +83,10 @@ teardown(void)
 static void
 run_ms(int64_t ms)
 {
-	struct timeval tv = {.tv_usec = (suseconds_t)ms * 1000};
+	struct timeval tv = {
+	    .tv_sec = (time_t)(ms / 1000),
+	    .tv_usec = (suseconds_t)(ms % 1000) * 1000,
+	};
 
 	(void)event_base_loopexit(base, &tv);
 	(void)event_base_dispatch(base);
@@ -214,6 +217,7 @@ main(void)
 	SRunner *runner = srunner_create(suite);
 	int failed;
 
+	tcase_set_timeout(tc, 30);
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, the_schedule_goes_on_and_the_first_ack_is_stability);
 	tcase_add_test(tc, unanswered_is_dead_once);
