@@ -324,6 +324,10 @@ const struct conf_key conf_keys[CONF_KEYS] = {
 	.help = "least severity that is logged"),
     ROW(LOG_FORMAT, .type = CONF_TYPE_CHOICE, .choices = "text|json",
 	.to = S | W | T, .def = "text", .help = "form of a log line"),
+    ROW(LOG_SAMPLE, .type = CONF_TYPE_INT, .min = 1, .max = 1000000, .to = W,
+	.def = "1", .reloadable = true,
+	.help = "one of so many successful requests is logged; failures "
+		"always"),
 };
 
 #define TEXTS_MAX (64 * 1024)

@@ -9,6 +9,8 @@
 #define COMMON_LOG_H
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 enum log_level {
 	LOG_LEVEL_DEBUG,
@@ -45,6 +47,39 @@ void fatal(const char *fmt, ...) LOG_PRINTF(1, 2) __attribute__((noreturn));
 void fatalx(const char *fmt, ...) LOG_PRINTF(1, 2) __attribute__((noreturn));
 void log_exit(int code, const char *fmt, ...) LOG_PRINTF(2, 3)
     __attribute__((noreturn));
+
+/*
+ * A record: an event with a stable name and fields of stable keys, for
+ * programs, beside the message for people. In text "… message; key=value …"
+ * (logfmt: values with spaces, quotes, = or a backslash stand in quotes, with
+ * JSON's escapes), in JSON the members "event", "msg" and one for each field.
+ */
+enum log_field_type {
+	LOG_FIELD_TEXT, /* NULL: not set, the field is left out */
+	LOG_FIELD_INT,	/* < 0: not set */
+	LOG_FIELD_MS,	/* microseconds, written as ms with a fraction */
+};
+struct log_field {
+	const char *key;
+	enum log_field_type type;
+	const char *text;
+	int64_t num;
+};
+struct log_record {
+	enum log_level level;
+	const char *event;
+	const struct log_field *fields;
+	size_t field_count;
+};
+void
+log_record(const struct log_record *, const char *fmt, ...) LOG_PRINTF(2, 3);
+
+/* Standard error is the journal: each line begins with its priority
+ * (sd-daemon(3)). */
+void log_set_journal(bool);
+
+/* Lines of this process that were dropped because nobody read them in time. */
+uint64_t log_dropped(void);
 
 /*
  * A line from a signal handler: "proc: what name (number)". Neither allocates

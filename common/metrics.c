@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The table's values and their Prometheus text (format 0.0.4). */
 #include <inttypes.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "metrics.h"
@@ -64,19 +65,29 @@ metrics_set_walls(struct metrics *m, const struct proto_sandbox *s)
 	    m, METRICS_VIOLATIONS_SUPERVISOR + s->process, s->violations);
 }
 
+static bool
+is_counter(size_t i)
+{
+	return rows[i].type == METRICS_COUNTER ||
+	    rows[i].type == METRICS_COUNTER_MS;
+}
+
 static void
 render_row(const struct metrics *m, size_t i, struct buf *out)
 {
 	if (i == 0 || strcmp(rows[i].family, rows[i - 1].family) != 0)
 		(void)buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n",
 		    rows[i].family, rows[i].help, rows[i].family,
-		    rows[i].type == METRICS_COUNTER ? "counter" : "gauge");
+		    is_counter(i) ? "counter" : "gauge");
+	(void)buf_puts(out, rows[i].family);
 	if (rows[i].labels[0] != '\0')
-		(void)buf_printf(out, "%s{%s} %" PRId64 "\n", rows[i].family,
-		    rows[i].labels, m->value[i]);
+		(void)buf_printf(out, "{%s}", rows[i].labels);
+	if (rows[i].type == METRICS_GAUGE_MS ||
+	    rows[i].type == METRICS_COUNTER_MS)
+		(void)buf_printf(out, " %" PRId64 ".%03d\n", m->value[i] / 1000,
+		    (int)(m->value[i] % 1000));
 	else
-		(void)buf_printf(
-		    out, "%s %" PRId64 "\n", rows[i].family, m->value[i]);
+		(void)buf_printf(out, " %" PRId64 "\n", m->value[i]);
 }
 
 int
@@ -84,6 +95,7 @@ metrics_render(const struct metrics *m, struct buf *out)
 {
 	size_t i;
 
+	metrics_render_requests(m, out);
 	for (i = 0; i < METRICS_COUNT; i++)
 		render_row(m, i, out);
 	return buf_printf(out,

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Every metric that Telephone has, as one table of rows. To add one is to add
- * a line to METRICS_TABLE. Values live in the process that counts; the worker
- * renders its own in the Prometheus text format 0.0.4.
+ * Every metric that Telephone has. Single values are one table of rows: to add
+ * one is to add a line to METRICS_TABLE. Requests are counted by method, class
+ * of the status and outcome, all three from closed lists, and their durations
+ * in histograms of fixed bounds (metrics_requests.c). Values live in the
+ * process that counts; the worker renders its own in the Prometheus text
+ * format 0.0.4. All begin at zero, and are there from the start.
  */
 #ifndef COMMON_METRICS_H
 #define COMMON_METRICS_H
@@ -14,6 +17,8 @@
 enum metrics_type {
 	METRICS_COUNTER,
 	METRICS_GAUGE,
+	METRICS_GAUGE_MS, /* of milliseconds, told in seconds */
+	METRICS_COUNTER_MS,
 };
 
 /* Rows of three families that have many. Those of reconnects stand in the order
@@ -25,6 +30,11 @@ enum metrics_type {
 #define METRICS_REJOIN(X, id, reason)                      \
 	X(REJOIN_##id, COUNTER, "telephone_rejoins_total", \
 	    "reason=\"" reason "\"", "Joins repeated on the same connection")
+
+/* In the order of enum proto_tunnel. */
+#define METRICS_TUNNEL(X, id, state)                                      \
+	X(TUNNEL_##id, GAUGE, "telephone_tunnels", "state=\"" state "\"", \
+	    "Tunnels, by state")
 
 /* One row a process, in the order of enum sandbox_process. */
 #define METRICS_WALL(X, id, type, family, help)                         \
@@ -46,16 +56,6 @@ enum metrics_type {
 /* X(id, type, family, labels, help): rows of one family stand together and
  * repeat its type and help. */
 #define METRICS_TABLE(X)                                                       \
-	X(REQUESTS_OK, COUNTER, "telephone_requests_total", "outcome=\"ok\"",  \
-	    "Requests answered, by outcome")                                   \
-	X(REQUESTS_BACKEND, COUNTER, "telephone_requests_total",               \
-	    "outcome=\"backend_error\"", "Requests answered, by outcome")      \
-	X(REQUESTS_TIMEOUT, COUNTER, "telephone_requests_total",               \
-	    "outcome=\"timeout\"", "Requests answered, by outcome")            \
-	X(REQUESTS_REFUSED, COUNTER, "telephone_requests_total",               \
-	    "outcome=\"refused\"", "Requests answered, by outcome")            \
-	X(REQUESTS_LOST, COUNTER, "telephone_requests_total",                  \
-	    "outcome=\"lost\"", "Requests answered, by outcome")               \
 	X(IN_FLIGHT, GAUGE, "telephone_requests_in_flight", "",                \
 	    "Requests being answered now")                                     \
 	X(WAITING, GAUGE, "telephone_requests_waiting", "",                    \
@@ -94,6 +94,13 @@ enum metrics_type {
 	    "", "Requests whose declared body did not arrive")                 \
 	X(SET_COOKIE_LOST, COUNTER, "telephone_set_cookie_dropped_total", "",  \
 	    "Set-Cookie fields the wire cannot carry")                         \
+	METRICS_TUNNEL(X, NO_TOKEN, "no_token")                                \
+	METRICS_TUNNEL(X, WAITING, "waiting")                                  \
+	METRICS_TUNNEL(X, RESOLVING, "resolving")                              \
+	METRICS_TUNNEL(X, CONNECTING, "connecting")                            \
+	METRICS_TUNNEL(X, JOINING, "joining")                                  \
+	METRICS_TUNNEL(X, JOINED, "joined")                                    \
+	METRICS_TUNNEL(X, DRAINING, "draining")                                \
 	X(TUNNELS_JOINED, GAUGE, "telephone_tunnels_joined", "",               \
 	    "Tunnels whose channel is joined")                                 \
 	X(CONNECTS, COUNTER, "telephone_connects_total", "",                   \
@@ -158,7 +165,7 @@ enum metrics_type {
 	METRICS_REJOIN(X, UNMATCHED, "unmatched_topic")                        \
 	X(HEARTBEATS, COUNTER, "telephone_heartbeats_total", "",               \
 	    "Heartbeats acknowledged")                                         \
-	X(HEARTBEAT_RTT, GAUGE, "telephone_heartbeat_rtt_milliseconds", "",    \
+	X(HEARTBEAT_RTT, GAUGE_MS, "telephone_heartbeat_rtt_seconds", "",      \
 	    "Round trip of the last heartbeat")                                \
 	X(MESSAGES_DROPPED, COUNTER, "telephone_messages_dropped_total", "",   \
 	    "Messages that were malformed or not for the current join")        \
@@ -192,8 +199,20 @@ enum metrics_type {
 	METRICS_STORE(X, IO, "io")                                             \
 	X(STORE_ROWS, GAUGE, "telephone_store_rows", "",                       \
 	    "Tokens in the store")                                             \
+	X(LOG_DROPPED, COUNTER, "telephone_log_lines_dropped_total", "",       \
+	    "Lines of the log that nobody read in time")                       \
 	X(START_TIME, GAUGE, "telephone_start_time_seconds", "",               \
-	    "When this worker started")
+	    "When this worker started")                                        \
+	X(PROCESS_START, GAUGE, "process_start_time_seconds", "",              \
+	    "When the worker started")                                         \
+	X(PROCESS_CPU, COUNTER_MS, "process_cpu_seconds_total", "",            \
+	    "CPU time of the worker, user and system")                         \
+	X(PROCESS_MEMORY, GAUGE, "process_resident_memory_bytes", "",          \
+	    "Memory of the worker that is resident")                           \
+	X(PROCESS_FDS, GAUGE, "process_open_fds", "",                          \
+	    "Descriptors that the worker has open")                            \
+	X(PROCESS_FDS_MAX, GAUGE, "process_max_fds", "",                       \
+	    "Descriptors that the worker may have open")
 
 enum metrics_id {
 #define METRICS_ID(id, type, family, labels, help) METRICS_##id,
@@ -202,8 +221,45 @@ enum metrics_id {
 	METRICS_COUNT
 };
 
+/* How an exchange ended; metrics_outcome_name() is its label. */
+enum metrics_outcome {
+	METRICS_OK,	       /* the application's answer went back */
+	METRICS_BACKEND_ERROR, /* it gave none that could be passed on */
+	METRICS_TIMEOUT,
+	METRICS_REFUSED, /* by a rule or a limit of ours */
+	METRICS_LOST,	 /* there was no way back any more */
+	METRICS_OUTCOMES
+};
+const char *metrics_outcome_name(enum metrics_outcome);
+
+#define METRICS_METHODS 8 /* seven by name, and "other" */
+#define METRICS_ENDS 9	  /* pairs of status class and outcome that occur */
+
+/* Durations in microseconds. */
+enum metrics_histogram_id {
+	METRICS_DURATION,
+	METRICS_PHASE_QUEUE, /* in the order of enum ledger_phase */
+	METRICS_PHASE_RETRY,
+	METRICS_PHASE_CONNECT,
+	METRICS_PHASE_FIRST_BYTE,
+	METRICS_PHASE_BODY,
+	METRICS_PHASE_SEND,
+	METRICS_HISTOGRAMS
+};
+
+/* Upper bounds, and one bucket for what is longer. */
+#define METRICS_BUCKETS 15
+extern const int64_t metrics_bounds_us[METRICS_BUCKETS];
+
+struct metrics_histogram {
+	uint64_t bucket[METRICS_BUCKETS + 1]; /* each for itself */
+	uint64_t sum_us;
+};
+
 struct metrics {
 	int64_t value[METRICS_COUNT];
+	uint64_t requests[METRICS_METHODS][METRICS_ENDS];
+	struct metrics_histogram histogram[METRICS_HISTOGRAMS];
 };
 
 void metrics_init(struct metrics *); /* all zero */
@@ -214,12 +270,26 @@ int64_t metrics_get(const struct metrics *, enum metrics_id);
 int64_t metrics_sum(
     const struct metrics *, enum metrics_id first, enum metrics_id last);
 
+/* One exchange has ended; status 0: nothing was answered. */
+void metrics_count_request(
+    struct metrics *, const char *method, int status, enum metrics_outcome);
+/* How many ended so. */
+uint64_t metrics_requests(const struct metrics *, enum metrics_outcome);
+
+void metrics_observe(struct metrics *, enum metrics_histogram_id, int64_t us);
+uint64_t metrics_observed(const struct metrics_histogram *);
+/* The duration that this share (0 to 1) of all stayed below, by linear
+ * interpolation in its bucket, as Prometheus does it; 0 when there was none. */
+int64_t metrics_quantile_us(const struct metrics_histogram *, double share);
+
 struct proto_sandbox;
 /* Sets the rows of one process's walls. */
 void metrics_set_walls(struct metrics *, const struct proto_sandbox *);
 
-/* Appends all rows and telephone_build_info; 0, or -1 when out does not take
- * it. */
+/* Appends those of metrics_count_request and metrics_observe. */
+void metrics_render_requests(const struct metrics *, struct buf *out);
+
+/* Appends all, telephone_build_info; 0, or -1 when out does not take it. */
 int metrics_render(const struct metrics *, struct buf *out);
 
 #endif

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "ipc.h"
+#include "log.h"
 #include "sandbox.h"
 
 enum proto_role {
@@ -40,7 +41,7 @@ enum proto_type {
 	PROTO_CONF_ACK,	 /* child → supervisor: applied, or which fault */
 	PROTO_READY,	 /* child → supervisor: dropped, verified */
 	PROTO_STOP,	 /* supervisor → child: why; drain and leave */
-	PROTO_LOG_LEVEL, /* supervisor → child */
+	PROTO_LOG_LEVEL, /* supervisor → child, ctl → supervisor */
 	PROTO_STATUS,	 /* supervisor → child, ctl → supervisor */
 	PROTO_WORKER_STATUS,	 /* worker → supervisor → ctl */
 	PROTO_TOKEND_STATUS,	 /* tokend → supervisor → ctl */
@@ -105,10 +106,27 @@ int proto_get_hello(
 /* This executable's own build id: version and IPC revision. */
 const char *proto_build(void);
 
-/* One byte payloads: FD kind, STOP, CONF_ACK (a sysexits code), LOG_LEVEL,
- * DONE (exit status). */
+/* One byte payloads: FD kind, STOP, CONF_ACK (a sysexits code), DONE (exit
+ * status). */
 int proto_put_u8(uint8_t *space, uint8_t);
 int proto_get_u8(const struct ipc_frame *, uint8_t *);
+
+/* PROTO_LOG_LEVEL: which processes it is for, and of what level. journal says
+ * to a child whether standard error is the journal. */
+enum proto_log_who {
+	PROTO_LOG_ALL,
+	PROTO_LOG_SUPERVISOR,
+	PROTO_LOG_WORKER,
+	PROTO_LOG_TOKEND,
+	PROTO_LOG_WHOS
+};
+struct proto_log {
+	enum proto_log_who who;
+	enum log_level level;
+	bool journal;
+};
+int proto_put_log(uint8_t *space, const struct proto_log *);
+int proto_get_log(const struct ipc_frame *, struct proto_log *);
 
 /* PROTO_TEXT: a longer text is cut. */
 #define PROTO_TEXT_MAX 4096

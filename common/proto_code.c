@@ -113,6 +113,28 @@ proto_get_u8(const struct ipc_frame *frame, uint8_t *v)
 }
 
 int
+proto_put_log(uint8_t *space, const struct proto_log *l)
+{
+	struct pack p = begin(space);
+
+	put_enum(&p, l->who, PROTO_LOG_WHOS);
+	put_enum(&p, l->level, LOG_LEVEL_ERROR + 1);
+	pack_u8(&p, l->journal);
+	return end(&p);
+}
+
+int
+proto_get_log(const struct ipc_frame *frame, struct proto_log *l)
+{
+	struct unpack u = open_frame(frame);
+
+	l->who = get_enum(&u, PROTO_LOG_WHOS);
+	l->level = get_enum(&u, LOG_LEVEL_ERROR + 1);
+	l->journal = get_bool(&u);
+	return done(&u);
+}
+
+int
 proto_put_text(uint8_t *space, const char *text)
 {
 	struct pack p = begin(space);

@@ -14,6 +14,9 @@
 /* Monotonic clock in milliseconds: for all deadlines and intervals. */
 int64_t util_mono_ms(void);
 
+/* The same in microseconds: for what is measured. */
+int64_t util_mono_us(void);
+
 /* Wall clock in milliseconds since 1970: for token expiry and log stamps. */
 int64_t util_wall_ms(void);
 

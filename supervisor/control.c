@@ -163,8 +163,7 @@ control_status(struct control *control, const struct ipc_frame *frame)
 	}
 }
 
-/* --- reload, reconnect, version
- * ------------------------------------------------------ */
+/* --- reload, reconnect, version, log -------------------------------------- */
 
 static void
 on_reload_text(const char *line, void *arg)
@@ -204,6 +203,20 @@ on_reconnect(struct client *c, struct ipc_frame *frame)
 	}
 	send_text(c, "the worker is being started, and connects by itself");
 	send_done(c, EX_TEMPFAIL);
+}
+
+static void
+on_log_level(struct client *c, struct ipc_frame *frame)
+{
+	struct proto_log log;
+
+	if (proto_get_log(frame, &log) == -1) {
+		send_text(c, "a level that there is not");
+		send_done(c, EX_USAGE);
+		return;
+	}
+	levels_set(c->control->service, &log);
+	send_done(c, EX_OK);
 }
 
 static void
@@ -280,6 +293,7 @@ static const struct {
     {PROTO_RELOAD, on_reload},
     {PROTO_RECONNECT, on_reconnect},
     {PROTO_VERSION, on_version},
+    {PROTO_LOG_LEVEL, on_log_level},
     {PROTO_TOKEN_SET, pass_on},
     {PROTO_TOKEN_ROTATE, pass_on},
 };

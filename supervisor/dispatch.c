@@ -91,6 +91,7 @@ on_hello(struct child *c, void *arg)
 {
 	struct service *s = arg;
 
+	levels_tell(s, c);
 	if (child_role(c) == PROTO_TOKEND) {
 		link_all(s);
 		service_configure_new_tokend(s);
@@ -136,6 +137,7 @@ on_ready(struct service *s, struct child *c, struct ipc_frame *frame)
 {
 	(void)frame;
 	child_set_running(c);
+	levels_tell(s, c); /* its configuration has set LOG_LEVEL's */
 	log_debug("%s is ready", proto_role_name(child_role(c)));
 	service_tell_walls(s);
 	if (s->ready || s->tokend == NULL || s->worker == NULL ||

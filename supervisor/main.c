@@ -151,6 +151,7 @@ run_service(struct service *s)
 	size_t i;
 	int code;
 
+	levels_find_journal(&s->levels);
 	s->listener = listen_health(&s->conf, &code);
 	if (code != EX_OK)
 		return code;

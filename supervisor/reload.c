@@ -78,7 +78,7 @@ swap_conf(struct reload *r)
 
 	s->conf = r->conf;
 	r->conf = conf; /* freed with the reload */
-	log_set_level((enum log_level)conf_num(&s->conf, CONF_LOG_LEVEL));
+	levels_reset(s);
 }
 
 /* The new values are the service's from here on; those of its own take effect

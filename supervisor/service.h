@@ -14,6 +14,7 @@
 #include "child.h"
 #include "conf.h"
 #include "config.h"
+#include "levels.h"
 #include "notify.h"
 #include "walls.h"
 
@@ -53,6 +54,7 @@ struct service {
 	struct control *control; /* NULL before it is open */
 	struct walls walls;
 	struct notify notify;
+	struct levels levels;
 	bool ready;  /* both children have been READY */
 	bool joined; /* so the worker said last */
 	bool stopping;

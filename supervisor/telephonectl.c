@@ -1,18 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * telephonectl(8): asks a running telephone over its control socket. One
- * question, its answers, DONE with the exit code.
+ * telephonectl(8): asks a running telephone over its control socket. Its
+ * commands are one table, from which `help` and the completions of shells are
+ * printed.
  */
 #include <errno.h>
 #include <getopt.h>
-#include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <sysexits.h>
-#include <unistd.h>
 
 #include "ipc.h"
 #include "proto.h"
@@ -20,219 +16,42 @@
 #include "util.h"
 #include "version.h"
 
-/* Longer than a reload may take in the supervisor. */
-#define ANSWER_MS (100 * 1000)
-/* Answered, but not ready: what `status` says to a script. */
+/* Answered, but not ready: what `status` and `healthcheck` say to a script. */
 #define EXIT_NOT_READY 1
 
-static const char help[] =
-    "usage: telephonectl [-s socket] command\n"
-    "\n"
-    "  status [--json]  what the running telephone does\n"
-    "  reload           read the configuration again\n"
-    "  reconnect        the network has changed: try again at once\n"
-    "  token show [--json]\n"
-    "                   the token in use: where from, whose, until when\n"
-    "  token check [--env FILE] [--db FILE] [--json] [--move-aside]\n"
-    "                   diagnose token, secret and store, without a telephone\n"
-    "  token set [--json]\n"
-    "                   give a token, on standard input\n"
-    "  token rotate [--json]\n"
-    "                   change SECRET_KEY_BASE: what is done, what is next\n"
-    "  version          the version that is running\n"
-    "  help             print this\n"
-    "\n"
-    "The socket: -s, else $CONTROL_SOCKET, else the default of\n"
-    "telephone.conf(5).\n";
+static struct answers answers;
 
-int
-telephonectl_fail(int code, const char *what, const char *more)
-{
-	(void)fprintf(stderr, "telephonectl: %s%s%s\n", what,
-	    more[0] != '\0' ? ": " : "", more);
-	return code;
-}
-
-/* --- the socket ----------------------------------------------------------- */
-
-/* The same default as the supervisor's. */
-static void
-default_socket(char *path, size_t size)
-{
-	const char *env = getenv("CONTROL_SOCKET");
-	const char *runtime = getenv("XDG_RUNTIME_DIR");
-
-	if (env != NULL && env[0] != '\0') {
-		(void)util_strlcpy(path, env, size);
-		return;
-	}
-	if (geteuid() == 0)
-		(void)util_strlcpy(path, "/run/telephone/telephone.sock", size);
-	else if (runtime != NULL && runtime[0] == '/')
-		(void)util_fmt(path, size, "%s/telephone.sock", runtime);
-	else
-		(void)util_fmt(
-		    path, size, "/tmp/telephone-%u/telephone.sock", geteuid());
-	/* An ordinary user of a telephone that root has started. */
-	if (geteuid() != 0 && access(path, F_OK) == -1 &&
-	    access("/run/telephone/telephone.sock", F_OK) == 0)
-		(void)util_strlcpy(path, "/run/telephone/telephone.sock", size);
-}
-
-/* The descriptor, or -1 with *code set and the reason said. */
 static int
-connect_to(const char *path, int *code)
+ask(const char *path, uint16_t question)
 {
-	struct sockaddr_un sun = {.sun_family = AF_UNIX};
-	int fd;
+	const struct ipc_frame frame = {.type = question, .fd = -1};
 
-	*code = EX_UNAVAILABLE;
-	if (util_strlcpy(sun.sun_path, path, sizeof(sun.sun_path)) >=
-	    sizeof(sun.sun_path)) {
-		*code = telephonectl_fail(
-		    EX_USAGE, "the socket's path is too long", path);
-		return -1;
-	}
-	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	if (fd != -1 && connect(fd, (struct sockaddr *)&sun, sizeof(sun)) == 0)
-		return fd;
-	if (errno == EACCES)
-		*code = telephonectl_fail(EX_NOPERM,
-		    "you may not ask this telephone (be root, its user, or "
-		    "in group telephone)",
-		    path);
-	else if (errno == ENOENT || errno == ECONNREFUSED)
-		(void)telephonectl_fail(
-		    *code, "no telephone is running here", path);
-	else
-		(void)telephonectl_fail(*code, path, strerror(errno));
-	util_close(&fd);
-	return -1;
-}
-
-/* --- the conversation ----------------------------------------------------- */
-
-struct talk {
-	int fd;
-	struct answers *answers;
-	uint8_t space[IPC_FRAME_MAX];
-};
-
-/* Waits for one frame: 0, or -1. */
-static int
-receive(struct talk *t, struct ipc_frame *frame)
-{
-	struct pollfd p = {.fd = t->fd, .events = POLLIN};
-	const char *fault;
-
-	if (poll(&p, 1, ANSWER_MS) <= 0) {
-		(void)telephonectl_fail(0, "the telephone does not answer", "");
-		return -1;
-	}
-	if (ipc_recv(t->fd, t->space, frame) != 1) {
-		(void)telephonectl_fail(
-		    0, "the telephone ended the conversation", "");
-		return -1;
-	}
-	util_close(&frame->fd);
-	fault = proto_check(frame, PROTO_SUPERVISOR, PROTO_CTL, PROTO_RUNNING);
-	if (fault != NULL) {
-		(void)telephonectl_fail(0, proto_name(frame->type), fault);
-		return -1;
-	}
-	return 0;
+	return telephonectl_ask(path, &frame, &answers);
 }
 
 static int
-take_walls(struct status *s, const struct ipc_frame *frame)
+ask_plain(const char *path, int argc, char **argv, uint16_t question)
 {
-	struct proto_sandbox walls;
-
-	if (proto_get_sandbox(frame, &walls) == -1)
-		return -1;
-	s->walls[walls.process] = walls;
-	s->has_walls[walls.process] = true;
-	return 0;
-}
-
-/* One answer: 0, or -1 when it cannot be read. */
-static int
-take(struct talk *t, const struct ipc_frame *frame)
-{
-	static char text[PROTO_TEXT_MAX];
-	struct status *s = &t->answers->status;
-
-	switch (frame->type) {
-	case PROTO_TEXT:
-		if (proto_get_text(frame, text) == -1)
-			return -1;
-		(void)printf("%s\n", text);
-		return 0;
-	case PROTO_SUPERVISOR_STATUS:
-		return proto_get_supervisor_status(frame, &s->supervisor);
-	case PROTO_SANDBOX:
-		return take_walls(s, frame);
-	case PROTO_WORKER_STATUS:
-		s->has_worker = true;
-		return proto_get_worker_status(frame, &s->worker);
-	case PROTO_TOKEND_STATUS:
-		s->has_tokend = true;
-		return proto_get_tokend_status(frame, &s->tokend);
-	case PROTO_TOKEN_REPORT:
-		t->answers->has_report = true;
-		return proto_get_report(frame, &t->answers->report);
-	default:
-		return -1;
-	}
-}
-
-static int
-converse(struct talk *t, uint16_t question, int fd)
-{
-	struct ipc_frame frame = {.type = question, .fd = fd};
-	uint8_t code;
-
-	if (ipc_send(t->fd, &frame) == -1)
+	if (argc > 1)
 		return telephonectl_fail(
-		    EX_UNAVAILABLE, "cannot ask", strerror(errno));
-	for (;;) {
-		if (receive(t, &frame) == -1)
-			return EX_UNAVAILABLE;
-		if (frame.type == PROTO_DONE)
-			return proto_get_u8(&frame, &code) == 0 ? code
-								: EX_SOFTWARE;
-		if (take(t, &frame) == -1)
-			return telephonectl_fail(EX_SOFTWARE,
-			    "an answer of another version",
-			    proto_name(frame.type));
-	}
+		    EX_USAGE, "unexpected argument", argv[1]);
+	return ask(path, question);
 }
 
-int
-telephonectl_ask(
-    const char *path, uint16_t question, int fd, struct answers *answers)
+/* --- the commands --------------------------------------------------------- */
+
+static int
+run_status(const char *path, int argc, char **argv)
 {
-	static struct talk t;
+	bool json = argc == 2 && strcmp(argv[1], "--json") == 0;
+	const struct status *s = &answers.status;
 	int code;
 
-	memset(answers, 0, sizeof(*answers));
-	t.answers = answers;
-	t.fd = connect_to(path, &code);
-	if (t.fd == -1)
-		return code;
-	code = converse(&t, question, fd);
-	util_close(&t.fd);
-	return code;
-}
-
-static int
-ask(const char *path, uint16_t question, bool json)
-{
-	static struct answers answers;
-	const struct status *s = &answers.status;
-	int code = telephonectl_ask(path, question, -1, &answers);
-
-	if (code != EX_OK || question != PROTO_STATUS)
+	if (argc > 1 && !json)
+		return telephonectl_fail(
+		    EX_USAGE, "unexpected argument", argv[1]);
+	code = ask(path, PROTO_STATUS);
+	if (code != EX_OK)
 		return code;
 	if (json)
 		status_print_json(s);
@@ -241,38 +60,135 @@ ask(const char *path, uint16_t question, bool json)
 	return s->has_worker && s->worker.ready ? EX_OK : EXIT_NOT_READY;
 }
 
+static int
+run_reload(const char *path, int argc, char **argv)
+{
+	return ask_plain(path, argc, argv, PROTO_RELOAD);
+}
+
+static int
+run_reconnect(const char *path, int argc, char **argv)
+{
+	return ask_plain(path, argc, argv, PROTO_RECONNECT);
+}
+
+static int
+run_version(const char *path, int argc, char **argv)
+{
+	return ask_plain(path, argc, argv, PROTO_VERSION);
+}
+
+/* The index of a word, or -1. */
+static int
+find_word(const char *const *words, size_t count, const char *word)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		if (strcmp(words[i], word) == 0)
+			return (int)i;
+	return -1;
+}
+
+static int
+run_log(const char *path, int argc, char **argv)
+{
+	static const char *const levels[] = {"debug", "info", "warn", "error"};
+	static const char *const processes[] = {
+	    "all", "supervisor", "worker", "tokend"};
+	uint8_t space[IPC_PAYLOAD_MAX];
+	struct ipc_frame frame = {
+	    .type = PROTO_LOG_LEVEL, .fd = -1, .payload = space};
+	int level = argc < 2 ? -1 : find_word(levels, 4, argv[1]);
+	int who = argc < 3 ? 0 : find_word(processes, 4, argv[2]);
+	struct proto_log log;
+
+	if (level == -1 || who == -1 || argc > 3)
+		return telephonectl_fail(EX_USAGE,
+		    "log takes a level (debug, info, warn, error) and perhaps "
+		    "a process (supervisor, worker, tokend)",
+		    "");
+	log = (struct proto_log){
+	    (enum proto_log_who)who, (enum log_level)level, false};
+	frame.len = (uint32_t)proto_put_log(space, &log);
+	return telephonectl_ask(path, &frame, &answers);
+}
+
+static int
+run_token(const char *path, int argc, char **argv)
+{
+	return telephonectl_token(path, argc - 1, argv + 1);
+}
+
+static int run_help(const char *path, int argc, char **argv);
+
+static const struct command {
+	const char *name;
+	const char *usage; /* what follows the name */
+	const char *help;  /* lines of the second column */
+	int (*run)(const char *path, int argc, char **argv);
+} commands[] = {
+    {"status", "[--json]", "what the running telephone does", run_status},
+    {"reload", "", "read the configuration again", run_reload},
+    {"reconnect", "", "the network has changed: try again at once",
+	run_reconnect},
+    {"log", "LEVEL [PROCESS]",
+	"debug, info, warn or error, until the next reload", run_log},
+    {"token", "show [--json]",
+	"the token in use: where from, whose, until when", run_token},
+    {"token", "check [--env FILE] [--db FILE] [--json] [--move-aside]",
+	"diagnose token, secret and store, without a telephone", run_token},
+    {"token", "set [--json]", "give a token, on standard input", run_token},
+    {"token", "rotate [--json]",
+	"change SECRET_KEY_BASE: what is done, what is next", run_token},
+    {"version", "", "the version that is running", run_version},
+    {"help", "", "print this", run_help},
+};
+
 /* --- the command line ----------------------------------------------------- */
 
-static const struct {
-	const char *name;
-	uint16_t question;
-} commands[] = {
-    {"status", PROTO_STATUS},
-    {"reload", PROTO_RELOAD},
-    {"reconnect", PROTO_RECONNECT},
-    {"version", PROTO_VERSION},
-};
+#define COLUMN 18
+
+static void
+print_help(FILE *f)
+{
+	const struct command *c;
+	int n;
+
+	(void)fputs("usage: telephonectl [-s socket] command\n\n", f);
+	for (c = commands; c < commands + UTIL_COUNT(commands); c++) {
+		n = fprintf(f, "  %s%s%s", c->name,
+		    c->usage[0] != '\0' ? " " : "", c->usage);
+		if (n > COLUMN)
+			(void)fprintf(f, "\n%*s", COLUMN + 1, "");
+		else
+			(void)fprintf(f, "%*s", COLUMN + 1 - n, "");
+		(void)fprintf(f, "%s\n", c->help);
+	}
+	(void)fputs(
+	    "\nThe socket: -s, else $CONTROL_SOCKET, else the default of\n"
+	    "telephone.conf(5).\n",
+	    f);
+}
+
+static int
+run_help(const char *path, int argc, char **argv)
+{
+	(void)path;
+	(void)argc;
+	(void)argv;
+	print_help(stdout);
+	return EX_OK;
+}
 
 static int
 run(const char *path, int argc, char **argv)
 {
-	bool json = argc == 2 && strcmp(argv[1], "--json") == 0;
 	size_t i;
 
-	for (i = 0; i < UTIL_COUNT(commands); i++) {
-		if (strcmp(argv[0], commands[i].name) != 0)
-			continue;
-		if (argc > 1 && !(json && commands[i].question == PROTO_STATUS))
-			return telephonectl_fail(
-			    EX_USAGE, "unexpected argument", argv[1]);
-		return ask(path, commands[i].question, json);
-	}
-	if (strcmp(argv[0], "token") == 0)
-		return telephonectl_token(path, argc - 1, argv + 1);
-	if (strcmp(argv[0], "help") == 0) {
-		(void)fputs(help, stdout);
-		return EX_OK;
-	}
+	for (i = 0; i < UTIL_COUNT(commands); i++)
+		if (strcmp(argv[0], commands[i].name) == 0)
+			return commands[i].run(path, argc, argv);
 	return telephonectl_fail(
 	    EX_USAGE, "no such command (see telephonectl help)", argv[0]);
 }
@@ -289,7 +205,7 @@ main(int argc, char **argv)
 	char path[1024];
 	int c;
 
-	default_socket(path, sizeof(path));
+	telephonectl_socket(path, sizeof(path));
 	/* "+": the command's own options are the command's. */
 	while ((c = getopt_long(argc, argv, "+s:hV", longs, NULL)) != -1) {
 		switch (c) {
@@ -297,7 +213,7 @@ main(int argc, char **argv)
 			(void)util_strlcpy(path, optarg, sizeof(path));
 			break;
 		case 'h':
-			(void)fputs(help, stdout);
+			print_help(stdout);
 			return EX_OK;
 		case 'V':
 			(void)printf("telephonectl %s\n", version);
@@ -307,7 +223,7 @@ main(int argc, char **argv)
 		}
 	}
 	if (optind == argc) {
-		(void)fputs(help, stderr);
+		print_help(stderr);
 		return EX_USAGE;
 	}
 	return run(path, argc - optind, argv + optind);

@@ -3,6 +3,7 @@
 #ifndef SUPERVISOR_TELEPHONECTL_H
 #define SUPERVISOR_TELEPHONECTL_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "telephonectl_status.h"
@@ -13,10 +14,17 @@ struct answers {
 	bool has_report;
 };
 
-/* Asks the telephone at this socket; fd goes along (-1: none) and stays the
- * caller's. The exit code; what went wrong was said. */
-int
-telephonectl_ask(const char *path, uint16_t question, int fd, struct answers *);
+/* The socket that is meant when none is named; the supervisor's default. */
+void telephonectl_socket(char *path, size_t size);
+
+/* The descriptor, or -1 with *code set and the reason said. */
+int telephonectl_connect(const char *path, int *code);
+
+/* Asks the telephone at this socket; the question's descriptor goes along
+ * (-1: none) and stays the caller's. The exit code; what went wrong was
+ * said. */
+int telephonectl_ask(
+    const char *path, const struct ipc_frame *question, struct answers *);
 
 /* "telephonectl: what: more" to standard error; returns code. */
 int telephonectl_fail(int code, const char *what, const char *more);

@@ -33,6 +33,14 @@ struct arguments {
 	const char *env, *db;
 };
 
+static int
+ask(const char *path, uint16_t type, int fd, struct answers *answers)
+{
+	const struct ipc_frame question = {.type = type, .fd = fd};
+
+	return telephonectl_ask(path, &question, answers);
+}
+
 /* --- show ----------------------------------------------------------------- */
 
 static void
@@ -101,7 +109,7 @@ show(const char *path, const struct arguments *a)
 {
 	static struct answers answers;
 	const struct proto_tokend_status *t = &answers.status.tokend;
-	int code = telephonectl_ask(path, PROTO_STATUS, -1, &answers);
+	int code = ask(path, PROTO_STATUS, -1, &answers);
 
 	if (code != EX_OK)
 		return code;
@@ -204,7 +212,7 @@ set(const char *path, const struct arguments *a)
 	if (fd == -1)
 		return telephonectl_fail(
 		    EX_OSERR, "no memory for the token", strerror(errno));
-	code = telephonectl_ask(path, PROTO_TOKEN_SET, fd, &answers);
+	code = ask(path, PROTO_TOKEN_SET, fd, &answers);
 	util_close(&fd);
 	return print_report(code, &answers, a->json, true);
 }
@@ -215,7 +223,7 @@ static int
 rotate(const char *path, const struct arguments *a)
 {
 	static struct answers answers;
-	int code = telephonectl_ask(path, PROTO_TOKEN_ROTATE, -1, &answers);
+	int code = ask(path, PROTO_TOKEN_ROTATE, -1, &answers);
 
 	return print_report(code, &answers, a->json, false);
 }

@@ -29,6 +29,10 @@ static const struct sandbox_call calls[] = {
     SANDBOX_OK(epoll_wait),
     SANDBOX_OK(epoll_pwait),
     SANDBOX_OK(epoll_ctl),
+    SANDBOX_OK(ppoll), /* before a line of the log */
+#ifdef SYS_poll
+    SANDBOX_OK(poll),
+#endif
     SANDBOX_OK(recvmsg),
     SANDBOX_OK(sendmsg),
     SANDBOX_OK(clock_gettime),

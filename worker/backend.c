@@ -42,6 +42,18 @@ count_running(struct backend *b, int change)
 	curl_multi_setopt(b->multi, CURLMOPT_MAXCONNECTS, most > 0 ? most : 1L);
 }
 
+static void
+note_connect(const struct backend_call *c)
+{
+	curl_off_t tcp = 0, tls = 0;
+
+	if (c->connect_us == NULL || !c->begun)
+		return;
+	(void)curl_easy_getinfo(c->easy, CURLINFO_CONNECT_TIME_T, &tcp);
+	(void)curl_easy_getinfo(c->easy, CURLINFO_APPCONNECT_TIME_T, &tls);
+	*c->connect_us = c->added_us - c->asked_us + (tls > tcp ? tls : tcp);
+}
+
 void
 backend_cancel(struct backend_call *c)
 {
@@ -50,6 +62,7 @@ backend_cancel(struct backend_call *c)
 	if (c == NULL)
 		return;
 	b = c->owner;
+	note_connect(c);
 	if (c->added) {
 		(void)curl_multi_remove_handle(b->multi, c->easy);
 		TAILQ_REMOVE(&b->running, c, entry);
@@ -111,6 +124,7 @@ run(struct backend_call *c, const char *addresses)
 	TAILQ_REMOVE(&b->waiting, c, entry);
 	TAILQ_INSERT_TAIL(&b->running, c, entry);
 	c->added = true;
+	c->added_us = util_mono_us();
 	count_running(b, 1);
 }
 
@@ -182,6 +196,8 @@ backend_start(struct backend *b, const struct backend_request *request,
 	c->owner = b;
 	c->ops = ops;
 	c->arg = arg;
+	c->asked_us = util_mono_us();
+	c->connect_us = request->connect_us;
 	framing_init(&c->framing, strcmp(request->method, "HEAD") == 0);
 	TAILQ_INSERT_TAIL(&b->waiting, c, entry);
 	if (backend_prepare(c, request) == -1) {

@@ -94,6 +94,10 @@ struct backend_request {
 	/* Nobody will send it again: it takes no connection that has been idle
 	 * for long. In no case does libcurl send a request twice. */
 	bool once;
+	/* NULL, or set before the call is gone: how long a connection took,
+	 * the wait for one and for the name included, 0 when it was there; -1
+	 * when there was none. */
+	int64_t *connect_us;
 };
 
 /* Once in a process, before and after everything else: 0 or -1. */

@@ -37,6 +37,8 @@ struct backend_call {
 	bool stale;   /* … on a connection that was closing, to no use */
 	bool aborted; /* by a callback of ours */
 	bool excess;  /* libcurl saw bytes behind the answer */
+	int64_t asked_us, added_us;
+	int64_t *connect_us; /* the caller's, or NULL */
 	struct framing framing;
 	enum framing_fault fault;
 	int64_t heard_ms;	  /* when bytes of the answer came last */

@@ -243,12 +243,13 @@ on_conf_end(struct dispatch *d, struct ipc_frame *frame)
 static void
 on_log_level(struct dispatch *d, struct ipc_frame *frame)
 {
-	uint8_t level;
+	struct proto_log log;
 
 	(void)d;
-	if (proto_get_u8(frame, &level) == -1 || level > LOG_LEVEL_ERROR)
+	if (proto_get_log(frame, &log) == -1)
 		fatalx("the supervisor sent a malformed LOG_LEVEL");
-	log_set_level((enum log_level)level);
+	log_set_level(log.level);
+	log_set_journal(log.journal);
 }
 
 static void

@@ -7,6 +7,7 @@
 #include "dispatch_parts.h"
 #include "backend.h"
 #include "drain.h"
+#include "figures.h"
 #include "health.h"
 #include "log.h"
 #include "lookup.h"
@@ -99,6 +100,7 @@ make_proxy(struct dispatch *d)
 	    .base = loop_base(d->params.loop),
 	    .backend = d->backend,
 	    .metrics = &d->metrics,
+	    .ledger = &d->ledger,
 	    .spool = d->spool,
 	    .rules = d->rules,
 	    .on_idle = dispatch_on_idle,
@@ -117,6 +119,7 @@ make_wsproxy(struct dispatch *d)
 	    .resolve = d->resolve,
 	    .tls = d->backend_tls,
 	    .metrics = &d->metrics,
+	    .ledger = &d->ledger,
 	    .clients = proxy_clients(d->proxy),
 	    .memory = proxy_memory(d->proxy),
 	};
@@ -178,6 +181,14 @@ dispatch_is_ready(const char **why, void *arg)
 }
 
 static void
+on_look(void *arg)
+{
+	struct dispatch *d = arg;
+
+	figures_take(&d->metrics, d->tunnels);
+}
+
+static void
 make_health(struct dispatch *d)
 {
 	struct health_params params = {
@@ -185,6 +196,7 @@ make_health(struct dispatch *d)
 	    .fd = d->listener,
 	    .metrics = &d->metrics,
 	    .is_ready = dispatch_is_ready,
+	    .look = on_look,
 	    .arg = d,
 	};
 
@@ -199,8 +211,11 @@ make_health(struct dispatch *d)
 void
 dispatch_make(struct dispatch *d)
 {
+	ledger_init(&d->ledger, &d->metrics,
+	    (unsigned)conf_num(&d->conf, CONF_LOG_SAMPLE));
 	drop(d);
 	make_resolve(d);
+	figures_open(); /* not before: the helper has no use for it */
 	make_backend(d);
 	make_spool(d);
 	d->rules = rules_create(&d->conf);

@@ -9,6 +9,7 @@
 #include "conf.h"
 #include "dispatch.h"
 #include "events.h"
+#include "ledger.h"
 #include "metrics.h"
 #include "tunnels.h"
 
@@ -18,6 +19,7 @@ struct dispatch {
 	struct tokend *tokend;
 	struct conf conf;
 	struct metrics metrics;
+	struct ledger ledger;
 	int listener;
 	pid_t parent;
 	bool was_root;

@@ -73,13 +73,11 @@ on_metrics(struct evhttp_request *req, void *arg)
 {
 	struct health *h = arg;
 	struct metrics *m = h->params.metrics;
-	int64_t expiry_s = metrics_get(m, METRICS_TOKEN_EXPIRY);
 	struct buf b;
 
-	metrics_set(m, METRICS_TOKEN_LEFT,
-	    expiry_s == 0 ? 0 : expiry_s - util_wall_ms() / 1000);
+	h->params.look(h->params.arg);
 	buf_init(&b, METRICS_MAX);
-	if (metrics_render(h->params.metrics, &b) == 0)
+	if (metrics_render(m, &b) == 0)
 		reply(req, 200, "text/plain; version=0.0.4; charset=utf-8",
 		    b.data, b.len);
 	else

@@ -19,6 +19,8 @@ struct health_params {
 	struct metrics *metrics;
 	/* True when requests are served; else *why is a static text. */
 	bool (*is_ready)(const char **why, void *arg);
+	/* Brings the metrics up to date that are looked at. */
+	void (*look)(void *arg);
 	void *arg;
 };
 

@@ -20,6 +20,7 @@
 #include "proxy_parts.h"
 #include "response.h"
 #include "timer.h"
+#include "tunnel.h"
 #include "util.h"
 
 void
@@ -27,12 +28,13 @@ proxied_free(struct proxied *p)
 {
 	struct proxy *owner = p->owner;
 
-	TAILQ_REMOVE(&owner->list, p, entry);
+	TAILQ_REMOVE(&owner->list, p, link);
 	owner->in_flight--;
 	metrics_set(owner->params.metrics, METRICS_IN_FLIGHT,
 	    (int64_t)owner->in_flight);
 	proxied_give_up(p);
 	proxied_leave(p);
+	ledger_end(owner->params.ledger, &p->entry);
 	timer_clear(&p->timer);
 	head_clear(&p->head);
 	body_free(p->body);
@@ -44,9 +46,29 @@ proxied_free(struct proxied *p)
 		owner->params.on_idle(owner->params.arg);
 }
 
+/* What its record will say if nobody says better. */
+static void
+note_beginning(struct proxied *p, const struct request *r, bool whole)
+{
+	struct ledger_entry *e = &p->entry;
+
+	(void)util_strlcpy(e->id, p->id, sizeof(e->id));
+	(void)util_strlcpy(e->method, p->method, sizeof(e->method));
+	e->tunnel = tunnel_number(p->tunnel);
+	e->outcome = METRICS_LOST;
+	e->cause = "ended";
+	(void)util_strlcpy(
+	    e->reason, "telephone ended before it", sizeof(e->reason));
+	if (whole) { /* else what was read may be half a text */
+		ledger_set_path(e, r->path.data, r->path.len);
+		e->bytes_in = (int64_t)r->body.len;
+	}
+	ledger_begin(p->owner->params.ledger, e);
+}
+
 static struct proxied *
-proxied_create(
-    struct proxy *proxy, struct tunnel *tunnel, const struct request *r)
+proxied_create(struct proxy *proxy, struct tunnel *tunnel,
+    const struct request *r, bool whole)
 {
 	const struct conf *conf = proxy->params.conf;
 	struct proxied *p = calloc(1, sizeof(*p));
@@ -68,7 +90,8 @@ proxied_create(
 	if (r->method.len > 0)
 		(void)util_fmt(p->method, sizeof(p->method), "%.*s",
 		    (int)r->method.len, (const char *)r->method.data);
-	TAILQ_INSERT_TAIL(&proxy->list, p, entry);
+	note_beginning(p, r, whole);
+	TAILQ_INSERT_TAIL(&proxy->list, p, link);
 	proxy->in_flight++;
 	metrics_set(proxy->params.metrics, METRICS_IN_FLIGHT,
 	    (int64_t)proxy->in_flight);
@@ -89,10 +112,11 @@ begin(struct proxy *proxy, struct tunnel *tunnel, const struct request *r,
 		log_warnx("a proxy_req that cannot be answered: %s", fault);
 		return NULL;
 	}
-	p = proxied_create(proxy, tunnel, r);
+	p = proxied_create(proxy, tunnel, r, fault == NULL);
 	if (p == NULL) {
 		log_warnx("a request was dropped: out of memory");
-		metrics_add(proxy->params.metrics, METRICS_REQUESTS_LOST, 1);
+		metrics_count_request(
+		    proxy->params.metrics, "", 0, METRICS_LOST);
 	}
 	return p;
 }
@@ -135,7 +159,7 @@ proxy_lost(struct proxy *proxy, const struct tunnel *tunnel)
 	struct proxied *p, *next;
 
 	for (p = TAILQ_FIRST(&proxy->list); p != NULL; p = next) {
-		next = TAILQ_NEXT(p, entry);
+		next = TAILQ_NEXT(p, link);
 		if (p->tunnel != tunnel)
 			continue;
 		p->tunnel = NULL;
@@ -221,7 +245,7 @@ proxy_free(struct proxy *proxy)
 	/* Those with an answer under way are freed by the tunnel's queue,
 	 * which goes first. */
 	for (p = TAILQ_FIRST(&proxy->list); p != NULL; p = next) {
-		next = TAILQ_NEXT(p, entry);
+		next = TAILQ_NEXT(p, link);
 		if (p->stage != PROXIED_ANSWERING)
 			proxied_free(p);
 	}

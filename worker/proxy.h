@@ -20,6 +20,7 @@ struct backend;
 struct clients;
 struct conf;
 struct event_base;
+struct ledger;
 struct memory;
 struct metrics;
 struct proto_worker_status;
@@ -32,6 +33,7 @@ struct proxy_params {
 	struct event_base *base;
 	struct backend *backend;
 	struct metrics *metrics;
+	struct ledger *ledger; /* is told of each request */
 	const struct rules *rules;
 	const struct conf *conf; /* borrowed: bounds of requests */
 	size_t buffer_max;	 /* bytes of a body in memory */

@@ -151,8 +151,7 @@ proxied_refuse_request(struct proxied *p, int status, const char *reason)
 	for (i = 0; code == NULL && i < UTIL_COUNT(codes); i++)
 		if (codes[i].status == status)
 			code = codes[i].code;
-	metrics_add(p->owner->params.metrics, METRICS_REQUESTS_REFUSED, 1);
-	log_warnx("request %s: refused with %d: %s", p->id, status, reason);
+	p->entry.outcome = METRICS_REFUSED;
 	proxied_refuse(p, status, code == NULL ? "bad_request" : code, reason);
 }
 

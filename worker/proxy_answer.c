@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* The way back: one proxy_res for each request, on the tunnel it came from. */
-#include <inttypes.h>
 #include <string.h>
 
 #include "body.h"
@@ -28,8 +27,11 @@ expire(struct proxied *p)
 		return;
 	}
 	p->owner->failures++;
-	metrics_add(p->owner->params.metrics, METRICS_REQUESTS_TIMEOUT, 1);
-	log_warnx("request %s: %s: %s", p->id, expired.code, expired.reason);
+	p->entry.outcome = METRICS_TIMEOUT;
+	p->entry.status = expired.status;
+	p->entry.cause = expired.code;
+	(void)util_strlcpy(
+	    p->entry.reason, expired.reason, sizeof(p->entry.reason));
 }
 
 static size_t
@@ -55,10 +57,13 @@ void
 proxied_end(struct proxied *p, bool sent)
 {
 	if (!sent) {
-		metrics_add(p->owner->params.metrics, METRICS_REQUESTS_LOST, 1);
-		log_info("request %s: the tunnel ended before its answer was "
-			 "sent",
-		    p->id);
+		p->entry.outcome = METRICS_LOST;
+		p->entry.status = 0;
+		p->entry.bytes_out = 0;
+		p->entry.cause = "tunnel_lost";
+		(void)util_strlcpy(p->entry.reason,
+		    "the tunnel ended before its answer was sent",
+		    sizeof(p->entry.reason));
 	}
 	proxied_free(p);
 }
@@ -117,14 +122,9 @@ fill_params(const struct proxied *p, struct response_params *params,
 static void
 refuse_slow(struct proxied *p)
 {
-	static const char reason[] =
-	    "the answer would take longer than MAX_SEND_TIME to send";
-
-	metrics_add(p->owner->params.metrics, METRICS_REQUESTS_REFUSED, 1);
-	log_warnx("request %s: refused with 503: tunnel_too_slow: %s at what "
-		  "the connection to plugboard gave lately",
-	    p->id, reason);
-	proxied_refuse(p, 503, "tunnel_too_slow", reason);
+	p->entry.outcome = METRICS_REFUSED;
+	proxied_refuse(p, 503, "tunnel_too_slow",
+	    "the answer would take longer than MAX_SEND_TIME to send");
 }
 
 void
@@ -142,6 +142,8 @@ proxied_answer(struct proxied *p)
 	params.status = p->status;
 	params.head = &p->head;
 	params.body = p->body;
+	p->entry.bytes_out = (int64_t)body_len(p->body);
+	p->entry.got_us = util_mono_us();
 	p->body = NULL; /* the response owns it now */
 	response = response_create(&params);
 	if (response != NULL && is_too_slow(p, response)) {
@@ -149,8 +151,8 @@ proxied_answer(struct proxied *p)
 		refuse_slow(p);
 		return;
 	}
-	metrics_add(p->owner->params.metrics, METRICS_REQUESTS_OK, 1);
-	log_debug("request %s: %d in %" PRId64 " ms", p->id, p->status,
-	    util_mono_ms() - p->began_ms);
+	p->entry.outcome = METRICS_OK;
+	p->entry.cause = NULL;
+	p->entry.status = p->status;
 	send_answer(p, response);
 }

@@ -19,6 +19,7 @@ on_status(int status, void *arg)
 	struct proxied *p = arg;
 
 	p->status = status;
+	p->entry.heard_us = util_mono_us();
 	return proxied_heard(p, status) ? 0 : proxied_collect_status(status, p);
 }
 
@@ -65,12 +66,9 @@ fail(struct proxied *p, enum backend_error error, const char *detail)
 		reason = p->refusal;
 		status = p->refusal_status;
 	}
-	metrics_add(p->owner->params.metrics,
-	    status == 504 ? METRICS_REQUESTS_TIMEOUT : METRICS_REQUESTS_BACKEND,
-	    1);
-	log_warnx("request %s: %s: %s%s%s%s, after %" PRId64 " ms", p->id, code,
-	    reason, detail[0] != '\0' ? " (" : "", detail,
-	    detail[0] != '\0' ? ")" : "", util_mono_ms() - p->began_ms);
+	p->entry.outcome =
+	    status == 504 ? METRICS_TIMEOUT : METRICS_BACKEND_ERROR;
+	(void)util_strlcpy(p->detail, detail, sizeof(p->detail));
 	proxied_refuse(p, status, code, reason);
 }
 
@@ -151,6 +149,7 @@ proxied_call(struct proxied *p)
 	    .body = o->body,
 	    .body_len = o->body_len,
 	    .send_length = o->send_length,
+	    .connect_us = &p->entry.connect_us,
 	    .once = !retry_has(&p->owner->retry, p->method),
 	};
 	size_t i;

@@ -18,6 +18,7 @@
 #include "buf.h"
 #include "clients.h"
 #include "head.h"
+#include "ledger.h"
 #include "limit.h"
 #include "memory.h"
 #include "path_limits.h"
@@ -50,13 +51,14 @@ struct proxied_out {
 };
 
 struct proxied {
-	TAILQ_ENTRY(proxied) entry;
+	TAILQ_ENTRY(proxied) link;
 	TAILQ_ENTRY(proxied) wait; /* PROXIED_WAITING */
 	struct proxy *owner;
 	struct tunnel *tunnel; /* NULL: its join is over */
 	enum proxied_stage stage;
 	char id[PROXY_ID_MAX];
 	char method[PROXY_METHOD_MAX];
+	struct ledger_entry entry;
 	int64_t began_ms, deadline_ms, expires_ms;
 	struct event *timer; /* deadline, or the end of a wait before it */
 	bool slot;	     /* counts as running */
@@ -88,6 +90,7 @@ struct proxied {
 	int refusal_status;
 	const char *refusal_field; /* one more of its answer, or NULL */
 	char refusal_text[96];	   /* where the reason is not a constant */
+	char detail[96];	   /* what libcurl says besides, for the log */
 };
 
 TAILQ_HEAD(proxied_list, proxied);

@@ -125,6 +125,7 @@ proxied_put_error(
 
 	buf_init(&document, MESSAGE_MAX);
 	put_document(&document, p, r->code, r->reason);
+	p->entry.bytes_out = (int64_t)document.len;
 	buf_init(b, MESSAGE_MAX);
 	(void)phx_put_head(b, &names);
 	(void)buf_puts(b, "{\"request_id\":");
@@ -141,8 +142,17 @@ proxied_put_error(
 static void
 refuse(struct proxied *p, const struct proxied_refusal *r, int64_t wait_ms)
 {
+	struct ledger_entry *e = &p->entry;
+
 	p->owner->failures++;
 	proxied_release(p);
+	e->status = r->status;
+	e->cause = r->code;
+	(void)util_strlcpy(e->reason, r->reason, sizeof(e->reason));
+	if (p->detail[0] != '\0') /* libcurl's words are for us alone */
+		(void)util_fmt(e->reason, sizeof(e->reason), "%s (%s)",
+		    r->reason, p->detail);
+	e->got_us = util_mono_us();
 	if (p->tunnel == NULL) {
 		proxied_end(p, false);
 		return;
@@ -167,7 +177,8 @@ proxied_refuse_limit(
 	struct proxy *proxy = p->owner;
 	uint64_t kept;
 
-	metrics_add(proxy->params.metrics, METRICS_REQUESTS_REFUSED, 1);
+	p->entry.outcome = METRICS_REFUSED;
+	p->entry.quiet = true;
 	if (quiet_allows(&proxy->quiet, util_mono_ms(), &kept))
 		log_warnx("request %s: refused with %d: %s: %s; %" PRIu64
 			  " more before it",

@@ -84,6 +84,17 @@ judge(struct proxied *p, breaker_outcome *outcome)
 
 /* --- trying --------------------------------------------------------------- */
 
+static void
+note_try(struct ledger_entry *e, unsigned tries)
+{
+	e->tries = tries;
+	e->called_us = util_mono_us();
+	if (tries == 1)
+		e->tried_us = e->called_us;
+	e->heard_us = 0;
+	e->connect_us = -1;
+}
+
 void
 proxied_try(struct proxied *p)
 {
@@ -103,6 +114,7 @@ proxied_try(struct proxied *p)
 	p->discard = false;
 	if (p->tries++ > 0)
 		metrics_add(proxy->params.metrics, METRICS_RETRIES, 1);
+	note_try(&p->entry, p->tries);
 	p->call = proxied_collect_begin(p) == -1 ? NULL : proxied_call(p);
 	if (p->call == NULL) {
 		judge(p, breaker_forgotten);
@@ -219,9 +231,7 @@ out_of_time(struct proxied *p)
 	if (p->call != NULL)
 		judge(p, breaker_failed);
 	proxied_give_up(p);
-	metrics_add(p->owner->params.metrics, METRICS_REQUESTS_TIMEOUT, 1);
-	log_warnx("request %s: %s: %s, after %" PRId64 " ms", p->id, code,
-	    reason, util_mono_ms() - p->began_ms);
+	p->entry.outcome = METRICS_TIMEOUT;
 	proxied_refuse(p, 504, code, reason);
 }
 

@@ -331,6 +331,12 @@ tunnel_leave(struct tunnel *t)
 
 /* --- life and questions --------------------------------------------------- */
 
+unsigned
+tunnel_number(const struct tunnel *t)
+{
+	return t->params.number;
+}
+
 struct channel *
 tunnel_channel(struct tunnel *t)
 {

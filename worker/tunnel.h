@@ -79,6 +79,9 @@ void tunnel_drain(struct tunnel *);
  * away; on_left follows, not from inside. */
 void tunnel_leave(struct tunnel *);
 
+/* As it was given, for the log. */
+unsigned tunnel_number(const struct tunnel *);
+
 struct channel *tunnel_channel(struct tunnel *);
 struct plugboard *tunnel_plugboard(struct tunnel *);
 

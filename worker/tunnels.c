@@ -278,6 +278,20 @@ tunnels_leave(struct tunnels *s)
 /* --- status --------------------------------------------------------------- */
 
 void
+tunnels_states(const struct tunnels *s, unsigned states[PROTO_TUNNELS])
+{
+	struct proto_worker_status one;
+	unsigned i;
+
+	memset(states, 0, PROTO_TUNNELS * sizeof(states[0]));
+	for (i = 0; i < s->count; i++) {
+		memset(&one, 0, sizeof(one));
+		tunnel_status(s->lane[i].tunnel, &one);
+		states[one.tunnel]++;
+	}
+}
+
+void
 tunnels_status(const struct tunnels *s, struct proto_worker_status *out)
 {
 	struct proto_worker_status one;

@@ -78,6 +78,9 @@ void tunnels_drain(struct tunnels *);
 
 void tunnels_leave(struct tunnels *);
 
+/* How many there are in each state. */
+void tunnels_states(const struct tunnels *, unsigned states[PROTO_TUNNELS]);
+
 /* The state of the best one, counts, and the last end of one that is down. */
 void tunnels_status(const struct tunnels *, struct proto_worker_status *);
 

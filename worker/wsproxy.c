@@ -86,7 +86,7 @@ find_kept(
 {
 	struct ws_session *s;
 
-	TAILQ_FOREACH(s, &w->list, entry)
+	TAILQ_FOREACH(s, &w->list, link)
 	if (s->state == SESSION_KEPT && s->tunnel == tunnel &&
 	    s->request.len == request->len &&
 	    memcmp(s->request.data, request->data, request->len) == 0)
@@ -280,7 +280,7 @@ wsproxy_lost(struct wsproxy *w, const struct tunnel *tunnel)
 	struct ws_session *s, *next;
 
 	for (s = TAILQ_FIRST(&w->list); s != NULL; s = next) {
-		next = TAILQ_NEXT(s, entry);
+		next = TAILQ_NEXT(s, link);
 		if (s->tunnel == tunnel)
 			ws_session_stop(
 			    s, METRICS_WS_LOST, "the tunnel was lost", false);
@@ -317,7 +317,7 @@ wsproxy_drain(struct wsproxy *w, void (*on_over)(void *arg), void *arg)
 	if (w->count > 0)
 		log_info("drained: closing %u WebSockets", w->count);
 	for (s = TAILQ_FIRST(&w->list); s != NULL; s = next) {
-		next = TAILQ_NEXT(s, entry);
+		next = TAILQ_NEXT(s, link);
 		ws_session_stop(s, METRICS_WS_DRAINED, leaving, true);
 	}
 	timer_set_ms(w->drained, 0);

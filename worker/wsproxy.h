@@ -30,6 +30,7 @@
 struct clients;
 struct conf;
 struct event_base;
+struct ledger;
 struct memory;
 struct metrics;
 struct resolve;
@@ -46,6 +47,7 @@ struct wsproxy_params {
 	struct metrics *metrics;
 	struct clients *clients; /* who may come, and how often */
 	struct memory *memory;	 /* what is held */
+	struct ledger *ledger;	 /* is told of each session */
 	const char *host;	 /* of the application, without brackets */
 	uint16_t port;
 	const char *unix_path;		    /* of its socket instead, or "" */

@@ -11,6 +11,7 @@
 #include <sys/queue.h>
 
 #include "buf.h"
+#include "ledger.h"
 #include "metrics.h"
 #include "tunnels.h"
 #include "ws_event.h"
@@ -32,7 +33,7 @@ LIST_HEAD(ws_outgoing_list, ws_outgoing);
 TAILQ_HEAD(ws_session_list, ws_session);
 
 struct ws_session {
-	TAILQ_ENTRY(ws_session) entry;
+	TAILQ_ENTRY(ws_session) link;
 	TAILQ_ENTRY(ws_session) bucket;
 	TAILQ_ENTRY(ws_session) waiting; /* in its lane's list, if paused */
 	struct wsproxy *owner;
@@ -40,13 +41,13 @@ struct ws_session {
 	enum ws_session_state state;
 	char id[WS_ID_MAX + 1]; /* check_id, then connection_id */
 	char path[WSPROXY_PATH_MAX + 1];
+	struct ledger_entry entry; /* once it is one of a client */
+	bool entered;
 	struct buf request; /* what was asked */
 	char protocol[WS_PROTOCOL_MAX];
 	struct ws_peer *peer;
 	struct event *timer; /* while kept; then the idle one */
-	int64_t began_ms, active_ms;
-	uint64_t to_count, to_bytes;	 /* messages to the application */
-	uint64_t from_count, from_bytes; /* … and from it */
+	int64_t began_us, active_ms;
 	struct ws_outgoing_list outgoing;
 	size_t queued; /* bytes of those */
 	bool paused;

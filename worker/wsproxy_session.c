@@ -12,6 +12,7 @@
 
 #include "log.h"
 #include "timer.h"
+#include "tunnel.h"
 #include "utf8.h"
 #include "util.h"
 #include "ws_base64.h"
@@ -63,8 +64,10 @@ ws_session_free(struct ws_session *s)
 
 	if (is_connection(s))
 		TAILQ_REMOVE(bucket_of(w, s->id), s, bucket);
-	TAILQ_REMOVE(&w->list, s, entry);
+	TAILQ_REMOVE(&w->list, s, link);
 	count(w, -1);
+	if (s->entered)
+		ledger_end(w->params.ledger, &s->entry);
 	ws_send_forget(s);
 	ws_peer_close(s->peer, 1001, "", 0);
 	timer_clear(&s->timer);
@@ -81,21 +84,55 @@ struct outcome {
 	int code; /* 0: none */
 };
 
+/* In the order of METRICS_WS's rows; those that are a success have no cause. */
+static const struct {
+	const char *name, *cause;
+} outcomes[] = {
+    {"client", NULL},
+    {"backend", NULL},
+    {"refused", "refused"},
+    {"fault", "fault"},
+    {"stuck", "stuck"},
+    {"idle", NULL},
+    {"lost", "tunnel_lost"},
+    {"drained", NULL},
+};
+
 static void
-log_outcome(const struct ws_session *s, const struct outcome *o)
+log_outcome(struct ws_session *s, const struct outcome *o)
 {
-	int64_t ms = util_mono_ms() - s->began_ms;
+	struct ledger_entry *e = &s->entry;
+	size_t which = (size_t)(o->metric - METRICS_WS_CLIENT);
 	char code[24] = "";
 
 	if (o->code != 0)
 		(void)util_fmt(code, sizeof(code), " (%d)", o->code);
-	log_info("WebSocket %s: %s: %s%s%s%s after %" PRId64 ".%03d s; %" PRIu64
-		 " messages (%" PRIu64 " bytes) to the application, %" PRIu64
-		 " (%" PRIu64 " bytes) from it",
-	    s->id, s->path, o->text, code, o->detail != NULL ? ": " : "",
-	    o->detail != NULL ? o->detail : "", ms / 1000, (int)(ms % 1000),
-	    s->to_count, s->to_bytes, s->from_count, s->from_bytes);
+	(void)util_fmt(e->reason, sizeof(e->reason), "%s%s%s%s", o->text, code,
+	    o->detail != NULL ? ": " : "", o->detail != NULL ? o->detail : "");
+	e->ws_outcome = outcomes[which].name;
+	e->cause = outcomes[which].cause;
+	e->status = o->code;
 	metrics_add(s->owner->params.metrics, o->metric, 1);
+}
+
+/* From here on there is a client, and its end will be a record. */
+static void
+enter(struct ws_session *s)
+{
+	struct ledger_entry *e = &s->entry;
+
+	e->ws = true;
+	(void)util_strlcpy(e->id, s->id, sizeof(e->id));
+	(void)util_strlcpy(e->method, "WS", sizeof(e->method));
+	ledger_set_path(e, (const uint8_t *)s->path, strlen(s->path));
+	e->tunnel = tunnel_number(s->tunnel);
+	e->ws_outcome = e->cause = "lost";
+	(void)util_strlcpy(
+	    e->reason, "telephone ended before it", sizeof(e->reason));
+	ledger_begin(s->owner->params.ledger, e);
+	e->called_us = e->tried_us = s->began_us;
+	e->tries = 1;
+	s->entered = true;
 }
 
 /* Of one that was open. The peer was closed or is gone. */
@@ -199,6 +236,8 @@ set_open(struct ws_session *s)
 	const struct wsproxy_params *p = &s->owner->params;
 
 	s->state = SESSION_OPEN;
+	s->entry.heard_us = util_mono_us();
+	s->entry.connect_us = s->entry.heard_us - s->began_us;
 	s->active_ms = util_mono_ms();
 	timer_stop(s->timer);
 	if (p->idle_timeout_ms > 0)
@@ -232,8 +271,8 @@ on_message(enum ws_opcode opcode, uint8_t *data, size_t len, void *arg)
 	struct metrics *m = s->owner->params.metrics;
 
 	s->active_ms = util_mono_ms();
-	s->from_count++;
-	s->from_bytes += len;
+	s->entry.messages_out++;
+	s->entry.bytes_out += (int64_t)len;
 	metrics_add(m, METRICS_WS_MESSAGES_FROM, 1);
 	metrics_add(m, METRICS_WS_BYTES_FROM, (int64_t)len);
 	if (ws_send_frame(s, opcode, data, len) == -1)
@@ -331,8 +370,8 @@ ws_session_frame(struct ws_session *s, struct ws_event *e)
 		end_both(s, METRICS_WS_FAULT, 1007, "the text is not UTF-8");
 		return;
 	}
-	s->to_count++;
-	s->to_bytes += e->data.len;
+	s->entry.messages_in++;
+	s->entry.bytes_in += (int64_t)e->data.len;
 	metrics_add(m, METRICS_WS_MESSAGES_TO, 1);
 	metrics_add(m, METRICS_WS_BYTES_TO, (int64_t)e->data.len);
 	if (ws_peer_send(s->peer, opcode, e->data.data, e->data.len) == -1)
@@ -395,7 +434,8 @@ ws_session_create(struct wsproxy *w, struct tunnel *tunnel, const char *id,
 	s->owner = w;
 	s->tunnel = tunnel;
 	s->state = is_check ? SESSION_CHECKING : SESSION_CONNECTING;
-	s->began_ms = s->active_ms = util_mono_ms();
+	s->active_ms = util_mono_ms();
+	s->began_us = util_mono_us();
 	LIST_INIT(&s->outgoing);
 	(void)util_strlcpy(s->id, id, sizeof(s->id));
 	buf_init(&s->request, REQUEST_MAX);
@@ -411,9 +451,11 @@ ws_session_create(struct wsproxy *w, struct tunnel *tunnel, const char *id,
 	}
 	name_path(s);
 	s->timer = timer_create_ms(w->params.base, on_timer, s);
-	TAILQ_INSERT_TAIL(&w->list, s, entry);
-	if (!is_check)
+	TAILQ_INSERT_TAIL(&w->list, s, link);
+	if (!is_check) {
 		TAILQ_INSERT_TAIL(bucket_of(w, s->id), s, bucket);
+		enter(s);
+	}
 	count(w, 1);
 	return s;
 }
@@ -423,8 +465,9 @@ ws_session_adopt(struct ws_session *s, const char *connection_id)
 {
 	(void)util_strlcpy(s->id, connection_id, sizeof(s->id));
 	TAILQ_INSERT_TAIL(bucket_of(s->owner, s->id), s, bucket);
-	s->began_ms = util_mono_ms();
+	s->began_us = util_mono_us();
 	buf_wipe(&s->request);
+	enter(s);
 	set_open(s);
 	ws_peer_pause(s->peer, false);
 }

@@ -289,7 +289,7 @@ class Phone:
         return False
 
     def wait_joined(self, seconds=20):
-        self.wait_log(r"info worker: joined ", seconds)
+        self.wait_log(r'info worker: joined |"proc":"worker","msg":"joined ', seconds)
         self.seen.update(self.children().values())
 
     def wait_exit(self, code, seconds=30):

@@ -243,7 +243,7 @@ def check_documents():
     commands = re.findall(r"^  ([a-z]+) ", output(f"{BUILD}/telephonectl", "help"), re.M)
     check("telephonectl(8) knows every command",
           (c for c in commands if f".It Cm {c}" not in read("man/telephonectl.8")))
-    metrics = set(re.findall(r'"(telephone_[a-z_]+)"', read("common/metrics.h")))
+    metrics = set(re.findall(r'"((?:telephone|process)_[a-z_]+)"', read("common/metrics.h") + read("common/metrics_requests.c")))
     check("telephone(8) knows every metric", (m for m in metrics if m not in read("man/telephone.8")))
     readme = read("README.md")
     targets = set(re.findall(r"`?make ([a-z][a-z-]*)", readme))

@@ -26,6 +26,7 @@ PAIR(supervisor_status, proto_supervisor_status)
 PAIR(sandbox, proto_sandbox)
 PAIR(figures, proto_figures)
 PAIR(report, proto_report)
+PAIR(log, proto_log)
 
 static int
 again_text(const struct ipc_frame *f, uint8_t *space)
@@ -72,6 +73,7 @@ static const struct {
     {PROTO_SANDBOX, again_sandbox},
     {PROTO_TOKEND_FIGURES, again_figures},
     {PROTO_TOKEN_REPORT, again_report},
+    {PROTO_LOG_LEVEL, again_log},
 };
 #define TABLE_LEN (sizeof(table) / sizeof(table[0]))
 

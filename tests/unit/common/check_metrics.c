@@ -3,6 +3,7 @@
 #include <check.h>
 #include <inttypes.h>
 #include <regex.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -57,6 +58,12 @@ count(const char *text, const char *what)
 	return n;
 }
 
+static bool
+is_counter(size_t i)
+{
+	return strncmp(rows[i].type, "COUNTER", 7) == 0;
+}
+
 START_TEST(values_begin_at_zero_and_keep_apart)
 {
 	unsigned i;
@@ -77,20 +84,20 @@ END_TEST
 
 START_TEST(each_row_shows_its_value)
 {
+	bool ms = strstr(rows[_i].type, "_MS") != NULL;
+	const char *value = ms ? "9007199254740.992" : "9007199254740992";
+	const char *labels = rows[_i].labels;
 	char want[512];
 	const char *text;
 
 	metrics_set(&metrics, (enum metrics_id)_i, INT64_C(1) << 53);
 	text = rendered();
-	if (rows[_i].labels[0] == '\0')
-		ck_assert(util_fmt(want, sizeof(want), "\n%s %" PRId64 "\n",
-		    rows[_i].family, INT64_C(1) << 53));
-	else
-		ck_assert(util_fmt(want, sizeof(want), "\n%s{%s} %" PRId64 "\n",
-		    rows[_i].family, rows[_i].labels, INT64_C(1) << 53));
+	ck_assert(util_fmt(want, sizeof(want), "\n%s%s%s%s %s\n",
+	    rows[_i].family, labels[0] == '\0' ? "" : "{", labels,
+	    labels[0] == '\0' ? "" : "}", value));
 	ck_assert_uint_eq(count(text, want), 1);
 	/* And no other row took it. */
-	ck_assert_uint_eq(count(text, "9007199254740992"), 1);
+	ck_assert_uint_eq(count(text, value), 1);
 }
 END_TEST
 
@@ -101,9 +108,8 @@ START_TEST(each_family_has_one_head_in_front)
 
 	ck_assert(util_fmt(help, sizeof(help), "# HELP %s %s\n",
 	    rows[_i].family, rows[_i].help));
-	ck_assert(
-	    util_fmt(type, sizeof(type), "# TYPE %s %s\n", rows[_i].family,
-		strcmp(rows[_i].type, "COUNTER") == 0 ? "counter" : "gauge"));
+	ck_assert(util_fmt(type, sizeof(type), "# TYPE %s %s\n",
+	    rows[_i].family, is_counter((size_t)_i) ? "counter" : "gauge"));
 	ck_assert(util_fmt(sample, sizeof(sample), "\n%s%s", rows[_i].family,
 	    rows[_i].labels[0] == '\0' ? " " : "{"));
 	at = strstr(text, help);
@@ -124,8 +130,9 @@ START_TEST(every_line_is_well_formed)
 {
 	static const char *const forms[] = {
 	    "^# HELP " NAME_RE " [^\\]+$",
-	    "^# TYPE " NAME_RE " (counter|gauge)$",
-	    "^" NAME_RE "(\\{" LABEL_RE "(," LABEL_RE ")*\\})? -?[0-9]+$",
+	    "^# TYPE " NAME_RE " (counter|gauge|histogram)$",
+	    "^" NAME_RE "(\\{" LABEL_RE "(," LABEL_RE ")*\\})? "
+	    "-?[0-9]+(\\.[0-9]+)?$",
 	};
 	char *text = rendered(), *at;
 	regex_t re[UTIL_COUNT(forms)];
@@ -153,7 +160,92 @@ START_TEST(counters_are_called_total)
 
 	ck_assert_int_eq(
 	    len > 6 && strcmp(rows[_i].family + len - 6, "_total") == 0,
-	    strcmp(rows[_i].type, "COUNTER") == 0);
+	    is_counter((size_t)_i));
+}
+END_TEST
+
+/* --- requests ------------------------------------------------------------- */
+
+static void
+assert_line(const char *want)
+{
+	char line[256];
+
+	ck_assert(util_fmt(line, sizeof(line), "\n%s\n", want));
+	ck_assert_msg(
+	    count(rendered(), line) == 1, "%s in %s", want, rendered());
+}
+
+#define REQUESTS(method, class, outcome)            \
+	"telephone_requests_total{method=\"" method \
+	"\",status_class=\"" class "\",outcome=\"" outcome "\"} "
+
+START_TEST(requests_are_counted_by_closed_lists)
+{
+	metrics_count_request(&metrics, "GET", 204, METRICS_OK);
+	metrics_count_request(&metrics, "GET", 299, METRICS_OK);
+	metrics_count_request(&metrics, "BREW", 418, METRICS_REFUSED);
+	metrics_count_request(&metrics, "get", 504, METRICS_TIMEOUT);
+	metrics_count_request(&metrics, "", 0, METRICS_LOST);
+	assert_line(REQUESTS("GET", "2xx", "ok") "2");
+	assert_line(REQUESTS("GET", "5xx", "timeout") "0");
+	assert_line(REQUESTS("other", "4xx", "refused") "1");
+	assert_line(REQUESTS("other", "5xx", "timeout") "1");
+	assert_line(REQUESTS("other", "none", "lost") "1");
+	ck_assert_uint_eq(metrics_requests(&metrics, METRICS_OK), 2);
+	ck_assert_uint_eq(metrics_requests(&metrics, METRICS_BACKEND_ERROR), 0);
+	ck_assert_uint_eq(count(rendered(), "\ntelephone_requests_total{"),
+	    METRICS_METHODS * METRICS_ENDS);
+}
+END_TEST
+
+START_TEST(an_end_that_does_not_occur_is_counted_all_the_same)
+{
+	metrics_count_request(&metrics, "GET", 0, METRICS_OK);
+	metrics_count_request(&metrics, "GET", 200, METRICS_BACKEND_ERROR);
+	ck_assert_uint_eq(metrics_requests(&metrics, METRICS_OK), 1);
+	ck_assert_uint_eq(metrics_requests(&metrics, METRICS_BACKEND_ERROR), 1);
+}
+END_TEST
+
+START_TEST(buckets_add_up)
+{
+	int64_t us;
+
+	for (us = 0; us <= 100; us++)
+		metrics_observe(&metrics, METRICS_DURATION, us * 1000);
+	metrics_observe(&metrics, METRICS_DURATION, INT64_C(3600) * 1000000);
+	metrics_observe(&metrics, METRICS_PHASE_SEND, -5);
+#define DURATION "telephone_request_duration_seconds"
+	assert_line(DURATION "_bucket{le=\"0.001\"} 2");
+	assert_line(DURATION "_bucket{le=\"0.05\"} 51");
+	assert_line(DURATION "_bucket{le=\"60\"} 101");
+	assert_line(DURATION "_bucket{le=\"+Inf\"} 102");
+	assert_line(DURATION "_sum 3605.050000");
+	assert_line(DURATION "_count 102");
+#define PHASE "telephone_request_phase_seconds"
+	assert_line(PHASE "_bucket{phase=\"send\",le=\"0.001\"} 1");
+	assert_line(PHASE "_sum{phase=\"send\"} 0.000000");
+	assert_line(PHASE "_count{phase=\"queue\"} 0");
+	ck_assert_uint_eq(count(rendered(), "# TYPE " PHASE " histogram\n"), 1);
+}
+END_TEST
+
+START_TEST(quantiles_lie_within_their_bucket)
+{
+	const struct metrics_histogram *h =
+	    &metrics.histogram[METRICS_DURATION];
+	int i;
+
+	ck_assert_int_eq(metrics_quantile_us(h, 0.5), 0);
+	for (i = 0; i < 100; i++)
+		metrics_observe(
+		    &metrics, METRICS_DURATION, i < 90 ? 2000 : 200000);
+	ck_assert_int_eq(metrics_quantile_us(h, 0.45), 1000 + 750);
+	ck_assert_int_eq(metrics_quantile_us(h, 0.95), 175000);
+	metrics_observe(&metrics, METRICS_DURATION, INT64_MAX);
+	ck_assert_int_eq(
+	    metrics_quantile_us(h, 1), metrics_bounds_us[METRICS_BUCKETS - 1]);
 }
 END_TEST
 
@@ -201,6 +293,10 @@ main(void)
 	tcase_add_test(tc, every_line_is_well_formed);
 	tcase_add_loop_test(
 	    tc, counters_are_called_total, 0, (int)UTIL_COUNT(rows));
+	tcase_add_test(tc, requests_are_counted_by_closed_lists);
+	tcase_add_test(tc, an_end_that_does_not_occur_is_counted_all_the_same);
+	tcase_add_test(tc, buckets_add_up);
+	tcase_add_test(tc, quantiles_lie_within_their_bucket);
 	tcase_add_test(tc, the_build_is_told);
 	tcase_add_test(tc, a_full_buffer_is_reported);
 	suite_add_tcase(suite, tc);

@@ -454,13 +454,13 @@ START_TEST(what_is_sent_is_there_at_once)
 	uint8_t put[IPC_PAYLOAD_MAX];
 	struct ipc_frame f;
 
-	peer_send_put(
-	    near, PROTO_LOG_LEVEL, 3, put, proto_put_u8(put, LOG_LEVEL_WARN));
+	peer_send_put(near, PROTO_LOG_LEVEL, 3, put,
+	    proto_put_log(put, &(struct proto_log){.level = LOG_LEVEL_WARN}));
 	ck_assert_int_eq(ipc_recv(far, space, &f), 1);
 	ck_assert_uint_eq(f.type, PROTO_LOG_LEVEL);
 	ck_assert_uint_eq(f.id, 3);
-	ck_assert_uint_eq(f.len, 1);
-	ck_assert_uint_eq(f.payload[0], LOG_LEVEL_WARN);
+	ck_assert_uint_eq(f.len, 3);
+	ck_assert_uint_eq(f.payload[1], LOG_LEVEL_WARN);
 	ck_assert_int_eq(f.fd, -1);
 }
 END_TEST

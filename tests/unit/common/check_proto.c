@@ -48,8 +48,9 @@ static const struct route {
     {PROTO_READY, "READY", T, S, U, 0, 0, false},
     {PROTO_STOP, "STOP", S, W, U | R, 1, 1, false},
     {PROTO_STOP, "STOP", S, T, U | R, 1, 1, false},
-    {PROTO_LOG_LEVEL, "LOG_LEVEL", S, W, R, 1, 1, false},
-    {PROTO_LOG_LEVEL, "LOG_LEVEL", S, T, R, 1, 1, false},
+    {PROTO_LOG_LEVEL, "LOG_LEVEL", S, W, U | R, 3, 3, false},
+    {PROTO_LOG_LEVEL, "LOG_LEVEL", S, T, U | R, 3, 3, false},
+    {PROTO_LOG_LEVEL, "LOG_LEVEL", C, S, R, 3, 3, false},
     {PROTO_STATUS, "STATUS", S, W, R, 0, 0, false},
     {PROTO_STATUS, "STATUS", S, T, R, 0, 0, false},
     {PROTO_STATUS, "STATUS", C, S, R, 0, 0, false},
@@ -281,6 +282,7 @@ static struct proto_supervisor_status supervisor, supervisor_back;
 static struct proto_sandbox sandbox, sandbox_back;
 static struct proto_figures figures, figures_back;
 static struct proto_report report, report_back;
+static struct proto_log loud, loud_back;
 static char text[PROTO_TEXT_MAX], text_back[PROTO_TEXT_MAX];
 
 static void
@@ -331,6 +333,7 @@ fill_all(void)
 	    .resealed = 2,
 	    .unreadable = UINT64_MAX,
 	    .exp_s = -1};
+	loud = (struct proto_log){PROTO_LOG_TOKEND, LOG_LEVEL_ERROR, true};
 	fill(report.path_id, sizeof(report.path_id), 'p');
 	fill(report.jti, sizeof(report.jti), 'j');
 	fill(report.text, sizeof(report.text), 't');
@@ -365,6 +368,7 @@ clear_all(void)
 	memset(&sandbox, 0, sizeof(sandbox));
 	memset(&figures, 0, sizeof(figures));
 	memset(&report, 0, sizeof(report));
+	memset(&loud, 0, sizeof(loud));
 }
 
 #define CODEC(what)                                              \
@@ -397,6 +401,18 @@ CODEC(report)
 STATUS_CODEC(worker)
 STATUS_CODEC(tokend)
 STATUS_CODEC(supervisor)
+
+static int
+encode_log(void)
+{
+	return proto_put_log(space, &loud);
+}
+
+static int
+decode_log(const struct ipc_frame *f)
+{
+	return proto_get_log(f, &loud_back);
+}
 
 static int
 encode_text(void)
@@ -464,6 +480,7 @@ static const struct codec {
     {encode_supervisor, decode_supervisor, 41, 1127},
     {encode_figures, decode_figures, 113, 113},
     {encode_report, decode_report, 48, 1069},
+    {encode_log, decode_log, 3, 3},
 };
 
 /* A copy as long as the payload, so that a sanitizer sees reads beyond it. */
@@ -485,6 +502,9 @@ decode_copy(const struct codec *c, size_t len)
 static void
 assert_all_back(void)
 {
+	ck_assert_int_eq(loud.who, loud_back.who);
+	ck_assert_int_eq(loud.level, loud_back.level);
+	ck_assert_int_eq(loud.journal, loud_back.journal);
 	ck_assert_str_eq(token.token, token_back.token);
 	ck_assert_str_eq(token.jti, token_back.jti);
 	ck_assert_str_eq(token.path_id, token_back.path_id);

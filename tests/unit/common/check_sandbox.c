@@ -24,6 +24,10 @@
 
 static const struct sandbox_call calls[] = {
     SANDBOX_OK(write),
+    SANDBOX_OK(ppoll), /* the log asks before it writes */
+#ifdef SYS_poll
+    SANDBOX_OK(poll),
+#endif
     SANDBOX_OK(read),
     SANDBOX_OK(close),
     SANDBOX_OK(openat),
