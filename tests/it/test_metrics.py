@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """/metrics as Prometheus sees it, and that what is shown is true."""
-import re, shutil, subprocess, time
+import json, os, re, shutil, subprocess, time
 
 from harness import LeftOut, check, equal, free_port, request, until
 from wskit import TEXT, connect
@@ -89,3 +89,47 @@ def test_figures_of_the_process(s):
     check(abs(got["process_start_time_seconds"] - time.time()) < 100, got["process_start_time_seconds"])
     check(0 < got["process_cpu_seconds_total"] < 60, got["process_cpu_seconds_total"])
     check(3000 < got["telephone_token_expires_in_seconds"] <= 3600, got["telephone_token_expires_in_seconds"])
+
+
+MONITORING = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "packaging", "monitoring")
+
+
+def test_alerts_fire_and_keep_quiet(s):
+    got = promtool("test", "rules", f"{MONITORING}/alerts_test.yml")
+    equal(got.returncode, 0, got.stdout + got.stderr)
+    with open(f"{MONITORING}/alerts.yml") as f, open(f"{MONITORING}/alerts_test.yml") as g:
+        alerts, tests = re.findall(r"alert: (\w+)", f.read()), g.read()
+    for name in alerts:
+        check(f"name: {name} fires\n" in tests and f"name: {name} keeps quiet\n" in tests, f"{name} has its tests")
+
+
+def expressions():
+    """Of the dashboard, as Prometheus is asked."""
+    with open(f"{MONITORING}/dashboard.json") as f:
+        panels = json.load(f)["panels"]
+    for panel in panels:
+        check(panel["targets"], panel["title"])
+        for target in panel["targets"]:
+            yield target["expr"].replace("$__rate_interval", "5m").replace("$instance", ".*")
+
+
+def test_dashboard_and_alerts_ask_for_what_there_is(s):
+    port = free_port()
+    s.start(HEALTH_CHECK_PORT=port)
+    text = scrape(port)
+    there = set(re.findall(r"^((?:telephone|process)_\w+)", text, re.M))
+    labels = set(re.findall(r'(\w+="[^"]*")', text))
+    with open(f"{MONITORING}/alerts.yml") as f:
+        asked = [*expressions(), *re.findall(r"expr: (?:\|\n)?((?:.|\n)*?)\n +(?:for|labels):", f.read())]
+    check(len(asked) > 35, f"{len(asked)} expressions")
+    for expr in asked:
+        for name in re.findall(r"\b(?:telephone|process)_\w+", expr):
+            check(name in there, f"{name} of {expr}")
+        for label in re.findall(r'(?:outcome|status_class|state|phase|reason)="[^"]*"', expr):
+            check(label in labels, f"{label} of {expr}")
+    rules = {"groups": [{"name": "x", "rules": [{"record": f"x:{i}", "expr": e} for i, e in enumerate(expressions())]}]}
+    path = f"{s.dir}/rules.json"
+    with open(path, "w") as f:
+        json.dump(rules, f)  # JSON is YAML
+    got = promtool("check", "rules", path)
+    equal(got.returncode, 0, got.stdout + got.stderr)
