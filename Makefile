@@ -67,8 +67,7 @@ supervisor_SRC := $(filter-out $(ctl_SRC),$(call srcs,supervisor))
 
 telephone_LIBS := -levent_core
 telephonectl_LIBS :=
-worker_LIBS := -lcurl -lwebsockets -luv -lcjson -lssl -lcrypto -levent_core \
-	-levent_extra
+worker_LIBS := -lcurl -lwebsockets -luv -lcjson -lssl -lcrypto -levent_core
 tokend_LIBS := -levent_core -lsqlite3 -lcjson -lcrypto
 switchboard_LIBS := -levent_core -levent_openssl -lssl -lcrypto
 demo-backend_LIBS := -levent_core -lcrypto

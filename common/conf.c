@@ -190,6 +190,13 @@ const struct conf_key conf_keys[CONF_KEYS] = {
     ROW(BACKEND_CONNECTIONS_IDLE, .type = CONF_TYPE_INT, .min = 0, .max = 256,
 	.to = W, .def = "64", .reloadable = true,
 	.help = "connections kept open for later requests"),
+    ROW(BACKEND_HEALTH_PATH, .type = CONF_TYPE_TEXT, .max = 200, .to = W,
+	.check = conf_check_health_path, .reloadable = true,
+	.help = "a path of the application that shows whether it is well; "
+		"readiness waits for it"),
+    ROW(BACKEND_HEALTH_INTERVAL, .type = CONF_TYPE_DURATION, .min = 100,
+	.max = HOUR, .to = W, .def = "10s", .reloadable = true,
+	.help = "how often that is asked for"),
     ROW(BREAKER_FAILURES, .type = CONF_TYPE_INT, .min = 0, .max = 100000,
 	.to = W, .def = "20", .reloadable = true,
 	.help = "after so many tries in a row without a byte of answer none is "

@@ -15,6 +15,18 @@ conf_check_backend_url(const char *text)
 	return backend_url_parse(&u, text);
 }
 
+/* Origin-form (RFC 9112 §3.2.1), as it goes into the request line. */
+const char *
+conf_check_health_path(const char *text)
+{
+	if (text[0] != '/')
+		return "it does not begin with /";
+	for (; *text != '\0'; text++)
+		if (*text <= 0x20 || *text >= 0x7f || *text == '#')
+			return "it holds a character that a target may not";
+	return NULL;
+}
+
 const char *
 conf_check_clients(const char *text)
 {

@@ -6,6 +6,7 @@
 
 #include <stdint.h>
 
+const char *conf_check_health_path(const char *text);
 const char *conf_check_backend_url(const char *text);
 const char *conf_check_clients(const char *text);
 const char *conf_check_path_limits(const char *text);

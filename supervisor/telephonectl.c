@@ -60,6 +60,25 @@ run_status(const char *path, int argc, char **argv)
 	return s->has_worker && s->worker.ready ? EX_OK : EXIT_NOT_READY;
 }
 
+/* For a container's HEALTHCHECK, which knows 0 and 1. */
+static int
+run_healthcheck(const char *path, int argc, char **argv)
+{
+	const struct status *s = &answers.status;
+
+	if (argc > 1)
+		return telephonectl_fail(
+		    EX_USAGE, "unexpected argument", argv[1]);
+	if (ask(path, PROTO_STATUS) != EX_OK)
+		return EXIT_NOT_READY;
+	if (s->has_worker && s->worker.ready) {
+		(void)puts("ready");
+		return EX_OK;
+	}
+	(void)puts(s->has_worker ? "not ready" : "the worker does not answer");
+	return EXIT_NOT_READY;
+}
+
 static int
 run_reload(const char *path, int argc, char **argv)
 {
@@ -129,6 +148,8 @@ static const struct command {
 	int (*run)(const char *path, int argc, char **argv);
 } commands[] = {
     {"status", "[--json]", "what the running telephone does", run_status},
+    {"healthcheck", "", "exit 0 when ready, else 1: for containers",
+	run_healthcheck},
     {"reload", "", "read the configuration again", run_reload},
     {"reconnect", "", "the network has changed: try again at once",
 	run_reconnect},

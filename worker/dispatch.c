@@ -17,6 +17,7 @@
 #include "log.h"
 #include "loop.h"
 #include "peer.h"
+#include "probe.h"
 #include "proxy.h"
 #include "resolve.h"
 #include "rules.h"
@@ -265,13 +266,14 @@ on_status(struct dispatch *d, struct ipc_frame *frame)
 {
 	struct proto_worker_status s;
 	uint8_t space[IPC_PAYLOAD_MAX];
-	const char *why;
+	struct ready_facts facts;
 
 	resolve_poll(d->resolve); /* as we are asked ourselves */
 	walls_report(d->supervisor);
 	memset(&s, 0, sizeof(s));
 	tunnels_status(d->tunnels, &s);
-	s.ready = dispatch_is_ready(&why, d);
+	dispatch_facts(&facts, d);
+	s.ready = ready_not(&facts) == NULL;
 	s.draining = d->stopping;
 	proxy_status(d->proxy, &s);
 	peer_send_put(d->supervisor, PROTO_WORKER_STATUS, frame->id, space,
@@ -364,6 +366,7 @@ dispatch_free(struct dispatch *d)
 	proxy_free(d->proxy);
 	spool_free(d->spool);
 	rules_free(d->rules);
+	probe_free(d->probe);
 	backend_free(d->backend);
 	tls_free(d->backend_tls);
 	resolve_free(d->resolve);

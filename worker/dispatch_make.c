@@ -14,11 +14,13 @@
 #include "loop.h"
 #include "peer.h"
 #include "priv.h"
+#include "probe.h"
 #include "proxy.h"
 #include "resolve.h"
 #include "rules.h"
 #include "sandbox.h"
 #include "spool.h"
+#include "util.h"
 #include "walls.h"
 #include "wsproxy.h"
 
@@ -162,22 +164,30 @@ make_drain(struct dispatch *d)
 	d->drain = drain_create(&params);
 }
 
-/* For /readyz. */
-bool
-dispatch_is_ready(const char **why, void *arg)
+/* A heartbeat that is later than that is one that the tunnel has given up, or
+ * is about to. */
+#define HEARTBEAT_SLACK_MS 5000
+
+void
+dispatch_facts(struct ready_facts *f, void *arg)
 {
-	struct dispatch *d = arg;
+	const struct dispatch *d = arg;
 	struct proto_worker_status s;
 
 	memset(&s, 0, sizeof(s));
 	tunnels_status(d->tunnels, &s);
-	if (d->stopping) {
-		*why = "draining";
-		return false;
-	}
-	*why = s.tunnel == PROTO_TUNNEL_NO_TOKEN ? "a token is awaited"
-						 : "no tunnel is joined";
-	return s.tunnel == PROTO_TUNNEL_JOINED;
+	memset(f, 0, sizeof(*f));
+	f->draining = d->stopping;
+	f->joined = s.tunnel == PROTO_TUNNEL_JOINED;
+	f->token_expiry_s = metrics_get(&d->metrics, METRICS_TOKEN_EXPIRY);
+	f->joined_ms = s.joined_ms;
+	f->heartbeat_ms = s.heartbeat_ms;
+	f->heartbeat_max_ms = conf_num(&d->conf, CONF_HEARTBEAT_INTERVAL) +
+	    conf_num(&d->conf, CONF_HEARTBEAT_TIMEOUT) + HEARTBEAT_SLACK_MS;
+	f->backend = probe_result(d->probe);
+	f->wall_s = util_wall_ms() / 1000;
+	f->uptime_ms = util_wall_ms() -
+	    metrics_get(&d->metrics, METRICS_START_TIME) * 1000;
 }
 
 static void
@@ -195,7 +205,7 @@ make_health(struct dispatch *d)
 	    .base = loop_base(d->params.loop),
 	    .fd = d->listener,
 	    .metrics = &d->metrics,
-	    .is_ready = dispatch_is_ready,
+	    .facts = dispatch_facts,
 	    .look = on_look,
 	    .arg = d,
 	};
@@ -223,9 +233,11 @@ dispatch_make(struct dispatch *d)
 	make_wsproxy(d);
 	make_tunnels(d);
 	make_drain(d);
+	d->probe =
+	    probe_create(loop_base(d->params.loop), d->backend, &d->conf);
 	if (d->resolve == NULL || d->backend == NULL || d->rules == NULL ||
 	    d->proxy == NULL || d->wsproxy == NULL || d->tunnels == NULL ||
-	    d->drain == NULL)
+	    d->drain == NULL || d->probe == NULL)
 		fatalx("out of memory");
 	make_health(d);
 }

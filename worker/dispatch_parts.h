@@ -11,6 +11,7 @@
 #include "events.h"
 #include "ledger.h"
 #include "metrics.h"
+#include "ready.h"
 #include "tunnels.h"
 
 struct dispatch {
@@ -33,6 +34,7 @@ struct dispatch {
 	struct tunnels *tunnels;
 	struct events events;
 	struct health *health;
+	struct probe *probe;
 	struct drain *drain;
 	bool stopping;
 	int exit_code;
@@ -43,8 +45,8 @@ extern const struct tunnels_ops dispatch_tunnels_ops;
 void dispatch_on_idle(void *arg);
 void dispatch_on_drained(void *arg);
 
-/* For /readyz. */
-bool dispatch_is_ready(const char **why, void *arg);
+/* For the health listener, and for status. */
+void dispatch_facts(struct ready_facts *, void *arg);
 
 /* The configuration is complete: drops the privileges, then makes all parts,
  * which have what they need of the system before the sandbox. */

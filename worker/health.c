@@ -1,134 +1,148 @@
 /* SPDX-License-Identifier: MIT */
-/* evhttp on the listener that the supervisor bound. */
+/* What is asked on the listener that the supervisor bound. */
 #include <stdlib.h>
 #include <string.h>
 
-#include <event2/buffer.h>
-#include <event2/event.h>
-#include <event2/http.h>
-
-#include "buf.h"
 #include "health.h"
-#include "log.h"
+#include "http.h"
 #include "metrics.h"
 #include "util.h"
 
-/* A prober has nothing long to say, and no reason to be slow. */
-#define TIMEOUT_S 5
-#define HEAD_MAX (8 * 1024)
-#define METRICS_MAX (256 * 1024)
-
 struct health {
 	struct health_params params;
-	struct evhttp *http;
+	struct http *http;
 };
 
-static void
-reply(struct evhttp_request *req, int status, const char *type,
-    const void *text, size_t len)
+static bool
+is_verbose(const struct http_head *head)
 {
-	struct evkeyvalq *out = evhttp_request_get_output_headers(req);
-	struct evbuffer *body = evbuffer_new();
-
-	(void)evhttp_add_header(out, "Content-Type", type);
-	(void)evhttp_add_header(out, "Cache-Control", "no-store");
-	if (body != NULL)
-		(void)evbuffer_add(body, text, len);
-	evhttp_send_reply(
-	    req, status, status == 200 ? "OK" : "Unavailable", body);
-	if (body != NULL)
-		evbuffer_free(body);
+	return strcmp(head->query, "verbose") == 0 ||
+	    strncmp(head->query, "verbose=", 8) == 0;
 }
 
 static void
-reply_text(struct evhttp_request *req, int status, const char *text)
+on_live(struct health *h, const struct http_head *head, struct http_answer *a)
 {
-	char line[128];
-
-	(void)util_fmt(line, sizeof(line), "%s\n", text);
-	reply(req, status, "text/plain; charset=utf-8", line, strlen(line));
+	(void)h;
+	(void)head;
+	a->status = 200;
+	(void)buf_puts(&a->body, "ok\n");
 }
 
 static void
-on_live(struct evhttp_request *req, void *arg)
+on_ready(struct health *h, const struct http_head *head, struct http_answer *a)
 {
-	(void)arg;
-	reply_text(req, 200, "ok");
+	struct ready_facts facts;
+
+	h->params.facts(&facts, h->params.arg);
+	a->status = ready_not(&facts) == NULL ? 200 : 503;
+	ready_text(&facts, is_verbose(head), &a->body);
 }
 
 static void
-on_ready(struct evhttp_request *req, void *arg)
+put_json(struct health *h, const struct ready_facts *facts, const char *status,
+    struct http_answer *a)
 {
-	struct health *h = arg;
-	const char *why = "not ready";
-
-	if (h->params.is_ready(&why, h->params.arg))
-		reply_text(req, 200, "ok");
-	else
-		reply_text(req, 503, why);
+	(void)h;
+	a->type = "application/json";
+	ready_json(facts, status, &a->body);
 }
 
 static void
-on_metrics(struct evhttp_request *req, void *arg)
+on_live_json(
+    struct health *h, const struct http_head *head, struct http_answer *a)
 {
-	struct health *h = arg;
-	struct metrics *m = h->params.metrics;
-	struct buf b;
+	struct ready_facts facts;
 
+	(void)head;
+	h->params.facts(&facts, h->params.arg);
+	a->status = 200;
+	put_json(h, &facts, "alive", a);
+}
+
+static void
+answer_json(
+    struct health *h, struct http_answer *a, const char *good, const char *bad)
+{
+	struct ready_facts facts;
+	bool ready;
+
+	h->params.facts(&facts, h->params.arg);
+	ready = ready_not(&facts) == NULL;
+	a->status = ready ? 200 : 503;
+	put_json(h, &facts, ready ? good : bad, a);
+}
+
+static void
+on_ready_json(
+    struct health *h, const struct http_head *head, struct http_answer *a)
+{
+	(void)head;
+	answer_json(h, a, "ready", "not ready");
+}
+
+static void
+on_health_json(
+    struct health *h, const struct http_head *head, struct http_answer *a)
+{
+	(void)head;
+	answer_json(h, a, "healthy", "unhealthy");
+}
+
+static void
+on_metrics(
+    struct health *h, const struct http_head *head, struct http_answer *a)
+{
+	(void)head;
 	h->params.look(h->params.arg);
-	buf_init(&b, METRICS_MAX);
-	if (metrics_render(m, &b) == 0)
-		reply(req, 200, "text/plain; version=0.0.4; charset=utf-8",
-		    b.data, b.len);
-	else
-		reply_text(req, 500, "out of memory");
-	buf_clear(&b);
-}
-
-static void
-on_other(struct evhttp_request *req, void *arg)
-{
-	(void)arg;
-	evhttp_send_error(req, HTTP_NOTFOUND, "Not Found");
+	a->status = 200;
+	a->type = "text/plain; version=0.0.4; charset=utf-8";
+	(void)metrics_render(h->params.metrics, &a->body);
 }
 
 static const struct {
 	const char *path;
-	void (*handle)(struct evhttp_request *, void *);
+	void (*handle)(
+	    struct health *, const struct http_head *, struct http_answer *);
 } routes[] = {
     {"/livez", on_live},
-    {"/live", on_live},
+    {"/live", on_live_json},
     {"/readyz", on_ready},
-    {"/ready", on_ready},
+    {"/ready", on_ready_json},
     {"/healthz", on_ready},
-    {"/health", on_ready},
+    {"/health", on_health_json},
     {"/metrics", on_metrics},
 };
+
+static void
+on_request(const struct http_head *head, struct http_answer *a, void *arg)
+{
+	size_t i;
+
+	for (i = 0; i < UTIL_COUNT(routes); i++)
+		if (strcmp(routes[i].path, head->path) == 0)
+			routes[i].handle(arg, head, a);
+}
 
 struct health *
 health_create(const struct health_params *params)
 {
 	struct health *h = calloc(1, sizeof(*h));
-	int fd = params->fd;
-	size_t i;
+	struct http_params http = {
+	    .base = params->base,
+	    .fd = params->fd,
+	    .answer = on_request,
+	    .arg = h,
+	};
 
-	if (h == NULL || (h->http = evhttp_new(params->base)) == NULL)
-		goto fail;
+	if (h == NULL) {
+		util_close(&http.fd);
+		return NULL;
+	}
 	h->params = *params;
-	evhttp_set_timeout(h->http, TIMEOUT_S);
-	evhttp_set_max_headers_size(h->http, HEAD_MAX);
-	evhttp_set_max_body_size(h->http, 0);
-	evhttp_set_allowed_methods(h->http, EVHTTP_REQ_GET | EVHTTP_REQ_HEAD);
-	evhttp_set_gencb(h->http, on_other, h);
-	for (i = 0; i < UTIL_COUNT(routes); i++)
-		(void)evhttp_set_cb(
-		    h->http, routes[i].path, routes[i].handle, h);
-	if (evhttp_accept_socket(h->http, fd) == 0)
+	h->http = http_create(&http);
+	if (h->http != NULL)
 		return h;
-fail:
-	util_close(&fd);
-	if (h != NULL && h->http != NULL)
-		evhttp_free(h->http);
 	free(h);
 	return NULL;
 }
@@ -138,6 +152,6 @@ health_free(struct health *h)
 {
 	if (h == NULL)
 		return;
-	evhttp_free(h->http);
+	http_free(h->http);
 	free(h);
 }

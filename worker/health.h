@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The health listener: /livez /live (this process runs its loop), /readyz
- * /ready /healthz /health (the channel is joined and not draining), /metrics
- * (Prometheus text format). GET and HEAD only.
+ * The health listener: /livez /live (this process runs its loop, and nothing
+ * outside is asked), /readyz /ready, /healthz /health (requests are served),
+ * /metrics (Prometheus text format). The names with a z answer in words, with
+ * ?verbose in a line for each check; those without one in JSON.
  */
 #ifndef WORKER_HEALTH_H
 #define WORKER_HEALTH_H
 
-#include <stdbool.h>
+#include "ready.h"
 
 struct event_base;
 struct health;
@@ -17,8 +18,7 @@ struct health_params {
 	struct event_base *base;
 	int fd; /* a listening socket, owned from now on */
 	struct metrics *metrics;
-	/* True when requests are served; else *why is a static text. */
-	bool (*is_ready)(const char **why, void *arg);
+	void (*facts)(struct ready_facts *, void *arg);
 	/* Brings the metrics up to date that are looked at. */
 	void (*look)(void *arg);
 	void *arg;

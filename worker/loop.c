@@ -99,6 +99,33 @@ wiping_realloc(void *p, size_t size, const char *reason)
 	return wipe_realloc(p, size);
 }
 
+/*
+ * Two priorities. After so many callbacks of the lower one libevent looks
+ * again whether there is something for the higher: a probe does not wait until
+ * all that is ready has had its turn.
+ */
+#define LOOP_CALLBACKS_MAX 8
+
+static struct event_base *
+base_create(void)
+{
+	struct event_config *config = event_config_new();
+	struct event_base *base;
+
+	if (config == NULL)
+		return NULL;
+	(void)event_config_set_max_dispatch_interval(
+	    config, NULL, LOOP_CALLBACKS_MAX, 1);
+	base = event_base_new_with_config(config);
+	event_config_free(config);
+	/* Events are in the middle, rounded down, if nobody says otherwise. */
+	if (base != NULL && event_base_priority_init(base, 2) == -1) {
+		event_base_free(base);
+		base = NULL;
+	}
+	return base;
+}
+
 struct loop *
 loop_create(
     const struct lws_protocols *protocols, struct ssl_ctx_st *tls, void *user)
@@ -108,7 +135,7 @@ loop_create(
 	if (l == NULL)
 		return NULL;
 	lws_set_allocator(wiping_realloc);
-	l->base = event_base_new();
+	l->base = base_create();
 	l->uv_open = uv_loop_init(&l->uv) == 0;
 	if (l->base == NULL || !l->uv_open)
 		goto fail;

@@ -27,6 +27,10 @@ struct loop;
 struct loop *loop_create(
     const struct lws_protocols *protocols, struct ssl_ctx_st *tls, void *user);
 
+/* The priority of events that go before all others; those of no priority have
+ * the lower one. */
+#define LOOP_FIRST 0
+
 struct event_base *loop_base(struct loop *);
 struct lws_context *loop_lws(struct loop *);
 

@@ -36,7 +36,7 @@ SANITIZERS = {"libasan", "libubsan"}
 MAY_LINK = {
     "telephone": {"libevent_core-2.1"},
     "telephonectl": set(),
-    "worker": {"libevent_core-2.1", "libevent_extra-2.1", "libwebsockets", "libuv", "libcurl", "libssl", "libcrypto"},
+    "worker": {"libevent_core-2.1", "libwebsockets", "libuv", "libcurl", "libssl", "libcrypto"},
     "tokend": {"libevent_core-2.1", "libsqlite3", "libcrypto", "libcjson"},
 }
 
@@ -164,7 +164,7 @@ ONLY_IN = {
     r"event2/.*": r"common/peer\.c|(supervisor|worker|tokend)/\w+\.c",
 }
 NOT_IN = {"event2/": ("supervisor/telephonectl",)}
-PURE = ("worker/phx", "worker/json", "worker/request", "worker/head", "worker/body", "worker/framing", "worker/unsupported", "worker/response", "worker/backoff",
+PURE = ("worker/phx", "worker/http_head", "worker/ready", "worker/json", "worker/request", "worker/head", "worker/body", "worker/framing", "worker/unsupported", "worker/response", "worker/backoff",
         "worker/via_head", "worker/target", "common/pin", "common/proxy_url", "common/base64",
         "worker/ws_base64", "worker/ws_frame", "worker/ws_handshake", "worker/ws_event",
         "tokend/jwt", "tokend/token", "common/utf8", "common/url", "common/list", "common/pack", "common/buf")
