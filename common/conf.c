@@ -237,6 +237,13 @@ const struct conf_key conf_keys[CONF_KEYS] = {
 	.help = "failed attempts in a row before giving up; -1: never"),
     ROW(TUNNELS, .type = CONF_TYPE_INT, .min = 1, .max = 8, .to = W, .def = "2",
 	.reloadable = true, .help = "WebSockets to Plugboard at the same time"),
+    ROW(TUNNEL_MESSAGE_MAX, .type = CONF_TYPE_SIZE, .min = 0, .max = GIB,
+	.to = W, .def = "0", .reloadable = true,
+	.help = "longest message to Plugboard; 0: as long as it is found to "
+		"take"),
+    ROW(TUNNEL_MESSAGE_RETRY, .type = CONF_TYPE_DURATION, .min = 1 * SECOND,
+	.max = 24 * HOUR, .to = W, .def = "1h", .reloadable = true,
+	.help = "how long it is not sent again what was too long for it"),
     ROW(TOKEN_DB_PATH, .type = CONF_TYPE_PATH, .max = 1024, .to = T,
 	.def = "./telephone.db", .help = "the store of the sealed token"),
     ROW(TOKEN_REFRESH_INTERVAL, .type = CONF_TYPE_DURATION, .min = 1 * SECOND,

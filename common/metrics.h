@@ -171,6 +171,10 @@ enum metrics_type {
 	    "Messages that were malformed or not for the current join")        \
 	X(MESSAGES_TOO_LONG, COUNTER, "telephone_messages_too_long_total", "", \
 	    "Messages longer than MAX_REQUEST_SIZE")                           \
+	X(MESSAGE_ACCEPTED, GAUGE, "telephone_message_accepted_bytes", "",     \
+	    "Longest message that Plugboard is known to take")                 \
+	X(MESSAGE_REFUSED, GAUGE, "telephone_message_refused_bytes", "",       \
+	    "Shortest message that it has refused, 0: none")                   \
 	METRICS_REFRESH(X, OK, "ok")                                           \
 	METRICS_REFRESH(X, REFUSED, "refused")                                 \
 	METRICS_REFRESH(X, REVOKED, "revoked")                                 \

@@ -264,6 +264,8 @@ struct proto_worker_status {
 	uint64_t rejoins;
 	enum proto_breaker breaker;
 	uint64_t memory, memory_max; /* bytes held, and the ceiling */
+	/* Messages that Plugboard took, and refused: bytes, 0: none yet. */
+	uint64_t message_accepted, message_refused;
 };
 int proto_put_worker_status(uint8_t *space, const struct proto_worker_status *);
 int

@@ -266,6 +266,8 @@ proto_put_worker_status(uint8_t *space, const struct proto_worker_status *s)
 	put_enum(&p, s->breaker, PROTO_BREAKERS);
 	pack_u64(&p, s->memory);
 	pack_u64(&p, s->memory_max);
+	pack_u64(&p, s->message_accepted);
+	pack_u64(&p, s->message_refused);
 	return end(&p);
 }
 
@@ -293,6 +295,8 @@ proto_get_worker_status(
 	s->breaker = get_enum(&u, PROTO_BREAKERS);
 	s->memory = unpack_u64(&u);
 	s->memory_max = unpack_u64(&u);
+	s->message_accepted = unpack_u64(&u);
+	s->message_refused = unpack_u64(&u);
 	return done(&u);
 }
 

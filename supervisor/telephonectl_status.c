@@ -35,6 +35,20 @@ age(int64_t ms, char space[AGE_MAX])
 
 /* --- for people ----------------------------------------------------------- */
 
+/* How long messages plugboard takes, as far as it was learnt. */
+static void
+print_sizes(const struct proto_worker_status *w)
+{
+	if (w->message_accepted == 0 && w->message_refused == 0)
+		return;
+	(void)printf(
+	    "messages     up to %" PRIu64 " bytes taken", w->message_accepted);
+	if (w->message_refused != 0)
+		(void)printf(
+		    "; from %" PRIu64 " bytes on refused", w->message_refused);
+	(void)printf("\n");
+}
+
 static void
 print_tunnel(const struct proto_worker_status *w)
 {
@@ -65,6 +79,7 @@ print_tunnel(const struct proto_worker_status *w)
 	(void)printf("memory       %" PRIu64 " KiB held, ceiling %" PRIu64
 		     " MiB\n",
 	    w->memory / 1024, w->memory_max / (1024 * 1024));
+	print_sizes(w);
 	(void)printf("reconnects   %" PRIu64 ", rejoins %" PRIu64 "\n",
 	    w->reconnects, w->rejoins);
 }
@@ -171,6 +186,8 @@ json_worker(const struct proto_worker_status *w)
 	jsonout_text("breaker", proto_breaker_name(w->breaker));
 	jsonout_int("memory", (int64_t)w->memory);
 	jsonout_int("memory_max", (int64_t)w->memory_max);
+	jsonout_int("message_accepted", (int64_t)w->message_accepted);
+	jsonout_int("message_refused", (int64_t)w->message_refused);
 	(void)putchar('}');
 }
 

@@ -13,6 +13,7 @@
 #include <event2/event.h>
 
 #include "buf.h"
+#include "ceiling.h"
 #include "channel_parts.h"
 #include "heartbeat.h"
 #include "log.h"
@@ -256,6 +257,7 @@ on_beat_sent(void *arg)
 	struct channel *c = arg;
 
 	heartbeat_sent(c->heartbeat);
+	ceiling_asked(plugboard_sent(c->params.plugboard));
 }
 
 static int
@@ -291,6 +293,14 @@ pace_of(void *arg)
 }
 
 static void
+on_ack(void *arg)
+{
+	struct channel *c = arg;
+
+	c->params.ops->on_ack(c->params.arg);
+}
+
+static void
 on_stable(void *arg)
 {
 	struct channel *c = arg;
@@ -308,6 +318,7 @@ on_dead(void *arg)
 static const struct heartbeat_ops heartbeat_ops = {
     .send = send_beat,
     .pace = pace_of,
+    .on_ack = on_ack,
     .on_stable = on_stable,
     .on_dead = on_dead,
 };

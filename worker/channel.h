@@ -34,7 +34,10 @@ struct channel_ops {
 	void (*on_refused)(const char *reason, void *arg);
 	/* This socket is of no use any more; the owner ends it. */
 	void (*on_dead)(enum proto_reason, const char *text, void *arg);
-	/* The first heartbeat of a join was acknowledged: it is stable. */
+	/* A heartbeat was acknowledged: whatever was sent before it was read.
+	 */
+	void (*on_ack)(void *arg);
+	/* The first one of a join was: it is stable. */
 	void (*on_stable)(void *arg);
 	/* How the refresh that channel_refresh asked for ended; token is NULL
 	 * unless PROTO_REFRESH_OK. */

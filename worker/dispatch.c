@@ -276,6 +276,8 @@ on_status(struct dispatch *d, struct ipc_frame *frame)
 	s.ready = ready_not(&facts) == NULL;
 	s.draining = d->stopping;
 	proxy_status(d->proxy, &s);
+	s.message_accepted = d->ceiling.accepted;
+	s.message_refused = d->ceiling.refused;
 	peer_send_put(d->supervisor, PROTO_WORKER_STATUS, frame->id, space,
 	    proto_put_worker_status(space, &s));
 }

@@ -105,10 +105,14 @@ make_proxy(struct dispatch *d)
 	    .ledger = &d->ledger,
 	    .spool = d->spool,
 	    .rules = d->rules,
+	    .ceiling = &d->ceiling,
 	    .on_idle = dispatch_on_idle,
 	    .arg = d,
 	};
 
+	ceiling_init(&d->ceiling,
+	    (uint64_t)conf_num(&d->conf, CONF_TUNNEL_MESSAGE_MAX),
+	    conf_num(&d->conf, CONF_TUNNEL_MESSAGE_RETRY));
 	proxy_configure(&params, &d->conf);
 	d->proxy = proxy_create(&params);
 }
@@ -122,6 +126,7 @@ make_wsproxy(struct dispatch *d)
 	    .tls = d->backend_tls,
 	    .metrics = &d->metrics,
 	    .ledger = &d->ledger,
+	    .ceiling = &d->ceiling,
 	    .clients = proxy_clients(d->proxy),
 	    .memory = proxy_memory(d->proxy),
 	};
@@ -138,6 +143,7 @@ make_tunnels(struct dispatch *d)
 	    .resolve = d->resolve,
 	    .tls = d->params.tls,
 	    .metrics = &d->metrics,
+	    .ceiling = &d->ceiling,
 	    .conf = &d->conf,
 	    .events_arg = &d->events,
 	    .ops = &dispatch_tunnels_ops,

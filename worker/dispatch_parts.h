@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include "conf.h"
+#include "ceiling.h"
 #include "dispatch.h"
 #include "events.h"
 #include "ledger.h"
@@ -33,6 +34,7 @@ struct dispatch {
 	struct wsproxy *wsproxy;
 	struct tunnels *tunnels;
 	struct events events;
+	struct ceiling ceiling;
 	struct health *health;
 	struct probe *probe;
 	struct drain *drain;

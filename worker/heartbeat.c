@@ -103,6 +103,7 @@ heartbeat_ack(struct heartbeat *h, int64_t ts)
 	metrics_add(h->params.metrics, METRICS_HEARTBEATS, 1);
 	metrics_set(
 	    h->params.metrics, METRICS_HEARTBEAT_RTT, h->acked_ms - h->sent_ms);
+	h->params.ops->on_ack(h->params.arg);
 	if (first)
 		h->params.ops->on_stable(h->params.arg);
 }

@@ -22,7 +22,9 @@ struct heartbeat_ops {
 	int (*send)(int64_t ts, void *arg);
 	/* How the connection's bytes move. */
 	const struct pace *(*pace)(void *arg);
-	/* The first one of this join was acknowledged. */
+	/* One was acknowledged, and all that was sent before it with it. */
+	void (*on_ack)(void *arg);
+	/* The first one of this join was, too. */
 	void (*on_stable)(void *arg);
 	/* One was not acknowledged in time. The heartbeat has stopped. */
 	void (*on_dead)(void *arg);

@@ -86,6 +86,12 @@ plugboard_pace(struct plugboard *pb)
 	return sender_pace(pb->sender);
 }
 
+struct ceiling_sent *
+plugboard_sent(struct plugboard *pb)
+{
+	return &pb->sent;
+}
+
 /* --- the end of a connection ---------------------------------------------- */
 
 void
@@ -203,6 +209,7 @@ on_established(struct plugboard *pb)
 {
 	timer_stop(pb->deadline);
 	pb->open = true;
+	memset(&pb->sent, 0, sizeof(pb->sent));
 	sender_start(pb->sender, lws_get_socket_fd(pb->link->wsi));
 	pb->params.ops->on_open(pb->params.arg);
 	return 0;
@@ -281,6 +288,7 @@ write_fragment(struct plugboard *pb, struct lws *wsi)
 		return -1;
 	sender_wrote(pb->sender, &f);
 	set_deaf(pb);
+	ceiling_wrote(&pb->sent, f.len, f.last);
 	return 0;
 }
 

@@ -19,6 +19,7 @@
 #include "proxy_url.h"
 #include "url.h"
 
+struct ceiling_sent;
 struct loop;
 struct lws_protocols;
 struct plugboard;
@@ -102,6 +103,9 @@ int plugboard_send_text(
 
 /* How sending goes, as of now; good until the next call. */
 const struct pace *plugboard_pace(struct plugboard *);
+
+/* What this connection, or the last one, has sent. */
+struct ceiling_sent *plugboard_sent(struct plugboard *);
 
 /* Sends what is queued, then a close frame (RFC 6455 §7.1.2); on_gone
  * follows. */

@@ -77,6 +77,7 @@ plugboard_judge_end(struct plugboard *pb)
 	struct tls_peer *peer = pb->link == NULL ? NULL : pb->link->peer;
 	int fd = wsi == NULL ? -1 : lws_get_socket_fd(wsi),
 	    error = error_of(fd);
+	uint16_t code;
 
 	pb->end.reason = PROTO_REASON_EOF;
 	pb->end.text = "end of stream";
@@ -93,4 +94,9 @@ plugboard_judge_end(struct plugboard *pb)
 		pb->end.reason = PROTO_REASON_PROTOCOL;
 		pb->end.text = "plugboard sent what is no WebSocket frame";
 	}
+	if (wsi == NULL || (code = plugboard_last_code(pb)) == 0)
+		return;
+	pb->end.reason = PROTO_REASON_CLOSED;
+	pb->end.detail = code;
+	pb->end.text = NULL;
 }

@@ -15,6 +15,7 @@
 
 #include <libwebsockets.h>
 
+#include "ceiling.h"
 #include "inbox.h"
 #include "plugboard.h"
 
@@ -53,6 +54,7 @@ struct plugboard {
 	struct plugboard_end end;
 	struct inbox inbox;
 	struct sender *sender;
+	struct ceiling_sent sent; /* by this connection, or the last one */
 	uint8_t tx[LWS_PRE + FRAGMENT_LEN];
 };
 
@@ -68,6 +70,10 @@ void plugboard_judge_end(struct plugboard *);
 
 /* The token stands in it. */
 void plugboard_path_wipe(struct plugboard *);
+
+/* The code of a close frame among what was not read of an open connection, 0:
+ * none. Reads it. */
+uint16_t plugboard_last_code(struct plugboard *);
 
 /* After its connection is destroyed. */
 void plugboard_link_free(struct link *);

@@ -17,6 +17,7 @@
 #include "breaker.h"
 
 struct backend;
+struct ceiling;
 struct clients;
 struct conf;
 struct event_base;
@@ -35,6 +36,7 @@ struct proxy_params {
 	struct metrics *metrics;
 	struct ledger *ledger; /* is told of each request */
 	const struct rules *rules;
+	struct ceiling *ceiling; /* what plugboard takes */
 	const struct conf *conf; /* borrowed: bounds of requests */
 	size_t buffer_max;	 /* bytes of a body in memory */
 	struct spool *spool;	 /* for the rest; borrowed */

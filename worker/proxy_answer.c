@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "body.h"
+#include "ceiling.h"
 #include "channel.h"
 #include "log.h"
 #include "metrics.h"
@@ -127,6 +128,28 @@ refuse_slow(struct proxied *p)
 	    "the answer would take longer than MAX_SEND_TIME to send");
 }
 
+/* Whether plugboard takes so long a message, as far as is known. */
+static bool
+fits(const struct proxied *p, struct response *response)
+{
+	struct ceiling *c = p->owner->params.ceiling;
+
+	return response_fits(response, ceiling_max(c)) ||
+	    (response_fits(response, ceiling_fixed(c)) &&
+		ceiling_try(c, util_mono_ms()));
+}
+
+static void
+refuse_long(struct proxied *p)
+{
+	static const struct proxied_refusal too_long = {502,
+	    "tunnel_message_too_large",
+	    "the application's answer, as it goes to plugboard, is longer "
+	    "than plugboard takes, or than TUNNEL_MESSAGE_MAX"};
+
+	proxied_refuse_limit(p, &too_long, 0);
+}
+
 void
 proxied_answer(struct proxied *p)
 {
@@ -149,6 +172,11 @@ proxied_answer(struct proxied *p)
 	if (response != NULL && is_too_slow(p, response)) {
 		response_free(response);
 		refuse_slow(p);
+		return;
+	}
+	if (response != NULL && !fits(p, response)) {
+		response_free(response);
+		refuse_long(p);
 		return;
 	}
 	p->entry.outcome = METRICS_OK;

@@ -275,6 +275,15 @@ tls_peer_free(struct tls_peer *p)
 	free(p);
 }
 
+ssize_t
+tls_read_rest(struct ssl_st *ssl, void *out, size_t len)
+{
+	size_t n;
+
+	ERR_clear_error();
+	return SSL_read_ex(ssl, out, len, &n) == 1 ? (ssize_t)n : -1;
+}
+
 bool
 tls_peer_is_shaking(const struct tls_peer *p)
 {

@@ -12,8 +12,10 @@
 
 #include "proto.h"
 #include <stdint.h>
+#include <sys/types.h>
 
 struct ssl_ctx_st;
+struct ssl_st;
 struct tls;
 struct tls_peer;
 
@@ -82,6 +84,10 @@ enum proto_reason tls_peer_reason(const struct tls_peer *);
 /* The same as tls_peer_why for a connection that was open: what was wrong with
  * its records, or NULL. */
 const char *tls_peer_why_broken(struct tls_peer *);
+
+/* What was received on a connection that has failed and was not read yet: its
+ * length, or -1 when there is none. */
+ssize_t tls_read_rest(struct ssl_st *, void *, size_t);
 
 /* The handshake has begun, and is not done. */
 bool tls_peer_is_shaking(const struct tls_peer *);

@@ -3,11 +3,13 @@
  * no token → waiting → (token) → connecting → joining → joined, and from each
  * of them back to waiting. `retry` is the one timer: it ends a wait.
  */
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <event2/event.h>
 
+#include "ceiling.h"
 #include "conf.h"
 #include "log.h"
 #include "loop.h"
@@ -20,6 +22,7 @@
 /* How long a join or a close handshake (RFC 6455 §7.1.2) may take when
  * leaving. */
 #define CLOSE_TIMEOUT_MS 2000
+
 /* --- attempts ------------------------------------------------------------- */
 
 static void
@@ -132,11 +135,28 @@ on_too_long(uint8_t *data, size_t len, size_t whole_len, void *arg)
 	channel_message(t->channel, data, len, true);
 }
 
+/* RFC 6455 §7.4.1: a message was too big for the server to take. */
+static void
+note_too_big(struct tunnel *t)
+{
+	struct ceiling *c = t->params.ceiling;
+
+	if (!ceiling_refused(c, plugboard_sent(t->plugboard), util_mono_ms()))
+		return;
+	ceiling_note(c, t->params.metrics);
+	log_warnx("tunnel %u: plugboard closed it with 1009, too big: messages "
+		  "of %" PRIu64 " bytes and more are not sent for %" PRId64
+		  " s",
+	    t->params.number, c->refused, c->hold_ms / 1000);
+}
+
 static void
 on_gone(const struct plugboard_end *end, void *arg)
 {
 	struct tunnel *t = arg;
 
+	if (end->reason == PROTO_REASON_CLOSED && end->detail == 1009)
+		note_too_big(t);
 	channel_closed(t->channel);
 	if (t->left) {
 		timer_set_ms(t->close, 0);
@@ -237,6 +257,16 @@ on_dead(enum proto_reason reason, const char *text, void *arg)
 }
 
 static void
+on_ack(void *arg)
+{
+	struct tunnel *t = arg;
+	struct ceiling *c = t->params.ceiling;
+
+	if (ceiling_proved(c, plugboard_sent(t->plugboard)))
+		ceiling_note(c, t->params.metrics);
+}
+
+static void
 on_stable(void *arg)
 {
 	struct tunnel *t = arg;
@@ -268,6 +298,7 @@ static const struct channel_ops channel_ops = {
     on_lost,
     on_refused,
     on_dead,
+    on_ack,
     on_stable,
     on_refresh,
     on_left,

@@ -40,6 +40,7 @@ struct tunnel_params {
 	struct resolve *resolve;
 	struct tls *tls;
 	struct metrics *metrics;
+	struct ceiling *ceiling; /* all tunnels' */
 	const struct conf *conf; /* outlives the tunnel */
 	unsigned number;	 /* for the log, from 1 */
 	const struct channel_event *events;

@@ -333,6 +333,7 @@ open_lane(struct tunnels *s, unsigned i)
 	    .resolve = p->resolve,
 	    .tls = p->tls,
 	    .metrics = p->metrics,
+	    .ceiling = p->ceiling,
 	    .conf = p->conf,
 	    .number = i + 1,
 	    .events = l->events,

@@ -43,6 +43,7 @@ struct tunnels_params {
 	struct resolve *resolve;
 	struct tls *tls;
 	struct metrics *metrics;
+	struct ceiling *ceiling; /* theirs together */
 	const struct conf *conf;
 	const struct tunnels_event *events; /* at most TUNNELS_EVENTS_MAX */
 	size_t event_count;

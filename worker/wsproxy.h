@@ -27,6 +27,7 @@
 #include "url.h"
 #include "ws_event.h"
 
+struct ceiling;
 struct clients;
 struct conf;
 struct event_base;
@@ -49,6 +50,7 @@ struct wsproxy_params {
 	struct memory *memory;	 /* what is held */
 	struct ledger *ledger;	 /* is told of each session */
 	const char *host;	 /* of the application, without brackets */
+	const struct ceiling *ceiling; /* what plugboard takes */
 	uint16_t port;
 	const char *unix_path;		    /* of its socket instead, or "" */
 	char host_header[URL_HOST_MAX + 8]; /* for clients without a Host */

@@ -112,6 +112,9 @@ ws_session_find(struct wsproxy *, const struct tunnel *, const char *id);
 int ws_send_frame(
     struct ws_session *, enum ws_opcode, const uint8_t *data, size_t len);
 
+/* Whether plugboard takes a frame with that many bytes, as far as is known. */
+bool ws_send_fits(const struct ws_session *, size_t len);
+
 /* Each goes out behind what is queued already. */
 void ws_send_check_result(struct wsproxy *, struct tunnel *, const char *id,
     const char *protocol, const char *reason);

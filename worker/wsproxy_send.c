@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ceiling.h"
 #include "channel.h"
 #include "log.h"
 #include "memory.h"
@@ -214,6 +215,13 @@ outgoing_send(struct ws_outgoing *o, struct wsproxy *w, struct tunnel *tunnel)
 	w->pending++;
 	plugboard_send(tunnel_plugboard(tunnel), &message, false);
 	return 0;
+}
+
+bool
+ws_send_fits(const struct ws_session *s, size_t len)
+{
+	return WS_BASE64_LEN(len) + MESSAGE_MAX <=
+	    ceiling_max(s->owner->params.ceiling);
 }
 
 int

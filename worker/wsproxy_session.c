@@ -270,6 +270,11 @@ on_message(enum ws_opcode opcode, uint8_t *data, size_t len, void *arg)
 	struct ws_session *s = arg;
 	struct metrics *m = s->owner->params.metrics;
 
+	if (!ws_send_fits(s, len)) {
+		end_both(s, METRICS_WS_FAULT, 1009,
+		    "the message is longer than plugboard takes");
+		return;
+	}
 	s->active_ms = util_mono_ms();
 	s->entry.messages_out++;
 	s->entry.bytes_out += (int64_t)len;

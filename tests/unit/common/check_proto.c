@@ -54,8 +54,8 @@ static const struct route {
     {PROTO_STATUS, "STATUS", S, W, R, 0, 0, false},
     {PROTO_STATUS, "STATUS", S, T, R, 0, 0, false},
     {PROTO_STATUS, "STATUS", C, S, R, 0, 0, false},
-    {PROTO_WORKER_STATUS, "WORKER_STATUS", W, S, R, 89, 89, false},
-    {PROTO_WORKER_STATUS, "WORKER_STATUS", S, C, R, 89, 89, false},
+    {PROTO_WORKER_STATUS, "WORKER_STATUS", W, S, R, 105, 105, false},
+    {PROTO_WORKER_STATUS, "WORKER_STATUS", S, C, R, 105, 105, false},
     {PROTO_TOKEND_STATUS, "TOKEND_STATUS", T, S, R, 80, 1356, false},
     {PROTO_TOKEND_STATUS, "TOKEND_STATUS", S, C, R, 80, 1356, false},
     {PROTO_SUPERVISOR_STATUS, "SUPERVISOR_STATUS", S, C, R, 41, 1127, false},
@@ -308,7 +308,8 @@ fill_all(void)
 	fill(text, sizeof(text), 'x');
 	worker = (struct proto_worker_status){3, 2, PROTO_TUNNEL_DRAINING,
 	    PROTO_REASON_TOO_SLOW, 1012, true, true, 1, INT64_MAX, -1, 2,
-	    3, UINT64_MAX, 4, 5, PROTO_BREAKER_HALF_OPEN, 6, UINT64_MAX};
+	    3, UINT64_MAX, 4, 5, PROTO_BREAKER_HALF_OPEN, 6, UINT64_MAX, 7,
+	    UINT64_MAX - 1};
 	tokend = (struct proto_tokend_status){.state = PROTO_TOKEN_REFUSED_ALL,
 	    .source = PROTO_SOURCE_REFRESH,
 	    .iat_s = 1,
@@ -475,7 +476,7 @@ static const struct codec {
     {encode_sandbox, decode_sandbox, 9, 9},
     {encode_refused, decode_refused, 6, 261},
     {encode_put, decode_put, 5, 16388},
-    {encode_worker, decode_worker, 89, 89},
+    {encode_worker, decode_worker, 105, 105},
     {encode_tokend, decode_tokend, 80, 1356},
     {encode_supervisor, decode_supervisor, 41, 1127},
     {encode_figures, decode_figures, 113, 113},
@@ -531,6 +532,9 @@ assert_all_back(void)
 	ck_assert_uint_eq(worker.reconnects, worker_back.reconnects);
 	ck_assert_uint_eq(worker.rejoins, worker_back.rejoins);
 	ck_assert_int_eq(worker.breaker, worker_back.breaker);
+	ck_assert_uint_eq(
+	    worker.message_accepted, worker_back.message_accepted);
+	ck_assert_uint_eq(worker.message_refused, worker_back.message_refused);
 	ck_assert_int_eq(tokend.state, tokend_back.state);
 	ck_assert_int_eq(tokend.source, tokend_back.source);
 	ck_assert_int_eq(tokend.iat_s, tokend_back.iat_s);
