@@ -13,6 +13,7 @@
 #include "log.h"
 #include "names.h"
 #include "timer.h"
+#include "tls.h"
 #include "util.h"
 
 /* --- the life of a call --------------------------------------------------- */
@@ -76,6 +77,7 @@ backend_cancel(struct backend_call *c)
 	curl_slist_free_all(c->fields);
 	curl_slist_free_all(c->resolve);
 	timer_clear(&c->timer);
+	tls_let_go(c->tls);
 	free(c);
 }
 

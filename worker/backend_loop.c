@@ -7,6 +7,7 @@
 
 #include "backend_parts.h"
 #include "timer.h"
+#include "tls.h"
 
 struct watch { /* one of libcurl's sockets */
 	struct event *event;
@@ -24,6 +25,8 @@ judge(const struct backend_call *c, CURLcode result)
 	if (c->stale)
 		return BACKEND_STALE;
 	error = backend_error_of(result, c->error, &c->framing);
+	if (error == BACKEND_OK && c->tls != NULL && !tls_was_ended(c->tls))
+		return BACKEND_CUT;
 	return error == BACKEND_OK && c->excess ? BACKEND_EXCESS : error;
 }
 

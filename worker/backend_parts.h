@@ -41,6 +41,7 @@ struct backend_call {
 	int64_t *connect_us; /* the caller's, or NULL */
 	struct framing framing;
 	enum framing_fault fault;
+	struct ssl_st *tls;	  /* whose end is the answer's; else NULL */
 	int64_t heard_ms;	  /* when bytes of the answer came last */
 	enum backend_error early; /* found before libcurl was asked */
 	char error[CURL_ERROR_SIZE];

@@ -10,6 +10,7 @@
 
 #include "backend_parts.h"
 #include "timer.h"
+#include "tls.h"
 #include "util.h"
 
 /* --- silence -------------------------------------------------------------- */
@@ -85,6 +86,21 @@ take_status(struct backend_call *c)
 	return c->ops->on_status(status, c->arg);
 }
 
+/* Only its connection's end will end this answer. */
+static int
+hold_connection(struct backend_call *c)
+{
+	struct curl_tlssessioninfo *info = NULL;
+
+	if (strcmp(c->owner->params.scheme, "https") != 0)
+		return 0;
+	if (curl_easy_getinfo(c->easy, CURLINFO_TLS_SSL_PTR, &info) ==
+		CURLE_OK &&
+	    info != NULL && info->internals != NULL)
+		c->tls = tls_hold(info->internals);
+	return c->tls == NULL ? -1 : 0;
+}
+
 static int
 take_line(struct backend_call *c, const char *line, size_t len)
 {
@@ -98,6 +114,8 @@ take_line(struct backend_call *c, const char *line, size_t len)
 		return -1;
 	if (begins)
 		return take_status(c);
+	if (framing_is_body(f) && framing_is_until_end(f))
+		return hold_connection(c);
 	if (framing_status(f) < 200 || framing_is_body(f))
 		return 0; /* fields of a 1xx; the end of the head */
 	return c->ops->on_field(line, len, c->arg);

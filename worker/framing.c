@@ -63,6 +63,12 @@ framing_declared(const struct framing *f)
 	return is_bodiless(f) || f->chunked ? -1 : f->length;
 }
 
+bool
+framing_is_until_end(const struct framing *f)
+{
+	return !is_bodiless(f) && !f->chunked && f->length < 0;
+}
+
 /* --- the head ------------------------------------------------------------- */
 
 static bool

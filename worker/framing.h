@@ -70,6 +70,10 @@ bool framing_is_body(const struct framing *);
  * once the field was seen. */
 int64_t framing_declared(const struct framing *);
 
+/* True when nothing but the end of the connection will end the body (RFC 9112
+ * §6.3). Good from the end of the head on. */
+bool framing_is_until_end(const struct framing *);
+
 /*
  * Bytes behind the head as received, still with their transfer coding. Takes
  * some of them, sets *data and *data_len to the bytes of the body among those

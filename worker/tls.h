@@ -62,6 +62,14 @@ int tls_pin(struct tls *, const char *list);
  * same identity and the same floor. 0, or -1. */
 int tls_share(struct tls *, struct ssl_ctx_st *other);
 
+/* A connection of such a context is kept for the question below until it is
+ * let go (NULL is fine). NULL: it cannot be. */
+struct ssl_st *tls_hold(struct ssl_st *);
+void tls_let_go(struct ssl_st *);
+/* Whether its other end has said that nothing follows: an end without that may
+ * be anybody's cut (RFC 9112 §9.8). */
+bool tls_was_ended(const struct ssl_st *);
+
 /* --- connections ------------------------------------------------------------
  */
 

@@ -149,6 +149,16 @@ tls_pin(struct tls *t, const char *list)
  */
 
 static int
+mark(void)
+{
+	static int index = -1;
+
+	if (index == -1)
+		index = SSL_get_ex_new_index(0, NULL, NULL, NULL, NULL);
+	return index;
+}
+
+static int
 share_identity(struct tls *t, SSL_CTX *other)
 {
 	X509 *cert = SSL_CTX_get0_certificate(t->ctx);
@@ -163,10 +173,40 @@ share_identity(struct tls *t, SSL_CTX *other)
 	    : -1;
 }
 
+/* close_notify (RFC 8446 §6.1) leaves a mark of its own: libcurl resets what
+ * OpenSSL keeps of it before anybody can ask. */
+static void
+on_info(const SSL *ssl, int where, int ret)
+{
+	if ((where & SSL_CB_READ_ALERT) == SSL_CB_READ_ALERT &&
+	    (ret & 0xff) == SSL_AD_CLOSE_NOTIFY)
+		(void)SSL_set_ex_data(
+		    (SSL *)(uintptr_t)ssl, mark(), (void *)"ended");
+}
+
+bool
+tls_was_ended(const struct ssl_st *ssl)
+{
+	return SSL_get_ex_data(ssl, mark()) != NULL;
+}
+
+struct ssl_st *
+tls_hold(struct ssl_st *ssl)
+{
+	return SSL_up_ref(ssl) == 1 ? ssl : NULL;
+}
+
+void
+tls_let_go(struct ssl_st *ssl)
+{
+	SSL_free(ssl);
+}
+
 int
 tls_share(struct tls *t, SSL_CTX *other)
 {
 	SSL_CTX_set1_cert_store(other, SSL_CTX_get_cert_store(t->ctx));
+	SSL_CTX_set_info_callback(other, on_info);
 	if (SSL_CTX_set_min_proto_version(other, TLS1_2_VERSION) != 1)
 		return -1;
 	return share_identity(t, other);

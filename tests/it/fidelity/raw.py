@@ -10,17 +10,18 @@ and proxy_req messages written by hand. What they saw is kept octet for octet.
     answer = ask(s, path="/x\u0000", headers={"a": "b"})   # as Plugboard sends it
     s.backend.requests[-1].raw
 
-A script is a list of steps: bytes to send, a Sleep, CLOSE (FIN), RESET (RST),
+A script is a list of steps: bytes to send, a Sleep, CLOSE (FIN, in TLS behind a close_notify), RESET (RST),
 HOLD (say nothing until the peer goes), or a callable (connection, request).
 Without CLOSE the connection is kept for another request. A target is looked
 up as it came, then without its query, then "*".
 """
-import base64, itertools, json, os, socket, struct, threading, time
+import base64, itertools, json, os, socket, ssl, struct, threading, time
 
 from harness import check, until
 
 CLOSE, RESET, HOLD = object(), object(), object()
 ids = itertools.count(1)
+default = threading.local()  # .tls: what backends of this thread's test speak (test_https.py)
 
 
 class Sleep:
@@ -174,6 +175,15 @@ class Connection(Stream):
         raw, body = self.body_of(head, False)
         return Request(head + raw, body, self.number)
 
+    def say_end(self):
+        """In TLS, a close_notify; the peer need not answer it."""
+        try:
+            self.sock.settimeout(0.1)
+            if isinstance(self.sock, ssl.SSLSocket):
+                self.sock.unwrap()
+        except (OSError, ValueError):
+            pass
+
     def reset(self):
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.sock.close()
@@ -187,7 +197,8 @@ class RawBackend:
         self.scripts = {"*": script or (reply(b"ok"),)}
         self.requests, self.faults, self.lock = [], [], threading.Lock()
         self.connections = 0  # accepted
-        self.open, self.tls, self.unix, self.stopped = set(), tls, unix, False
+        self.open, self.unix, self.stopped = set(), unix, False
+        self.tls = tls or getattr(default, "tls", None)
         family = socket.AF_UNIX if unix else socket.AF_INET6 if ":" in host else socket.AF_INET
         self.listener = socket.socket(family, socket.SOCK_STREAM)
         self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -270,6 +281,7 @@ class RawBackend:
         """False when the connection is over."""
         for step in self.script_of(request):
             if step is CLOSE:
+                connection.say_end()
                 return False
             if step is RESET:
                 connection.reset()

@@ -244,7 +244,7 @@ def test_retries_succeed(s):
 def test_no_retry_once_an_answer_has_begun(s):
     start(s, b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nab", CLOSE)
     equal(ask(s).status, 502)
-    s.backend.on("*", b"HTTP/1.1 200 OK\r\n", RESET)
+    s.backend.on("*", b"HTTP/1.1 200 OK\r\n", Sleep(0.3), RESET)  # which could overtake it
     equal(ask(s).status, 502)
     equal(len(s.backend.requests), 2)
 
