@@ -9,20 +9,39 @@ struct outbox_entry {
 	TAILQ_ENTRY(outbox_entry) entry;
 	struct outbox_message message;
 	bool begun, urgent;
+	bool late;
 };
 
 void
 outbox_init(struct outbox *o)
 {
 	TAILQ_INIT(&o->list);
+	TAILQ_INIT(&o->late);
+	o->passed = 0;
 	o->count = 0;
 	o->held = 0;
+}
+
+/* The one whose turn it is, NULL: none is left. */
+static struct outbox_entry *
+first(struct outbox *o)
+{
+	struct outbox_entry *e = TAILQ_FIRST(&o->list);
+	struct outbox_entry *late = TAILQ_FIRST(&o->late);
+
+	if (late == NULL ||
+	    (e != NULL && (e->begun || o->passed < OUTBOX_PASS_MAX)))
+		return e;
+	TAILQ_REMOVE(&o->late, late, entry);
+	TAILQ_INSERT_HEAD(&o->list, late, entry);
+	o->passed = 0;
+	return late;
 }
 
 static void
 end_first(struct outbox *o, bool sent)
 {
-	struct outbox_entry *e = TAILQ_FIRST(&o->list);
+	struct outbox_entry *e = first(o);
 
 	TAILQ_REMOVE(&o->list, e, entry);
 	o->count--;
@@ -43,13 +62,13 @@ outbox_clear(struct outbox *o)
 bool
 outbox_is_empty(const struct outbox *o)
 {
-	return TAILQ_EMPTY(&o->list);
+	return TAILQ_EMPTY(&o->list) && TAILQ_EMPTY(&o->late);
 }
 
 const struct outbox_message *
-outbox_fresh(const struct outbox *o)
+outbox_fresh(struct outbox *o)
 {
-	const struct outbox_entry *e = TAILQ_FIRST(&o->list);
+	const struct outbox_entry *e = first(o);
 
 	return e == NULL || e->begun ? NULL : &e->message;
 }
@@ -68,7 +87,12 @@ outbox_push(struct outbox *o, const struct outbox_message *message, bool urgent)
 	at = urgent ? TAILQ_FIRST(&o->list) : NULL;
 	while (at != NULL && (at->begun || at->urgent))
 		at = TAILQ_NEXT(at, entry);
-	if (at != NULL)
+	e->late = !urgent && message->yields && message->len >= OUTBOX_LONG;
+	if (e->late && TAILQ_EMPTY(&o->late))
+		o->passed = 0;
+	if (e->late)
+		TAILQ_INSERT_TAIL(&o->late, e, entry);
+	else if (at != NULL)
 		TAILQ_INSERT_BEFORE(at, e, entry);
 	else
 		TAILQ_INSERT_TAIL(&o->list, e, entry);
@@ -81,13 +105,15 @@ void
 outbox_read(struct outbox *o, uint8_t *out, size_t cap,
     struct outbox_fragment *fragment)
 {
-	struct outbox_entry *e = TAILQ_FIRST(&o->list);
+	struct outbox_entry *e = first(o);
 
 	fragment->first = !e->begun;
 	fragment->last = false;
 	e->begun = true;
 	fragment->len =
 	    e->message.read(e->message.arg, out, cap, &fragment->last);
+	if (!e->late)
+		o->passed += fragment->len;
 }
 
 void

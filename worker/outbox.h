@@ -22,6 +22,9 @@ struct outbox_message {
 	void *arg;
 	size_t len;  /* about how long it will be, 0: short */
 	size_t held; /* bytes of memory that nobody else bounds, or 0 */
+	/* Its place among others does not matter: a long one lets those pass
+	 * that come later, see below. */
+	bool yields;
 	/* Called as its last byte is handed to the kernel, before end; or
 	 * NULL. */
 	void (*sent)(void *sent_arg);
@@ -30,8 +33,18 @@ struct outbox_message {
 
 struct outbox_entry;
 
+/*
+ * A message that yields and is this long waits until nothing else is left, so
+ * that of several long ones at most one stands before a short one; but not
+ * until more than OUTBOX_PASS_MAX bytes have gone by.
+ */
+#define OUTBOX_LONG (256 * 1024)
+#define OUTBOX_PASS_MAX (4 * 1024 * 1024)
+
 struct outbox {
 	TAILQ_HEAD(outbox_list, outbox_entry) list;
+	struct outbox_list late; /* those that wait */
+	size_t passed;		 /* bytes, since one of them might begin */
 	size_t count;
 	size_t held; /* of all messages */
 };
@@ -50,7 +63,7 @@ int outbox_text(struct outbox_message *, const uint8_t *data, size_t len);
 bool outbox_is_empty(const struct outbox *);
 
 /* The first message when nothing of it was read yet, else NULL. */
-const struct outbox_message *outbox_fresh(const struct outbox *);
+const struct outbox_message *outbox_fresh(struct outbox *);
 
 struct outbox_fragment {
 	size_t len;

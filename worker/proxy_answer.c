@@ -92,6 +92,7 @@ send_answer(struct proxied *p, struct response *response)
 		return;
 	}
 	message.len = response_estimate(response);
+	message.yields = true;
 	plugboard_send(tunnel_plugboard(p->tunnel), &message, false);
 }
 

@@ -10,9 +10,6 @@
 #include "timer.h"
 #include "util.h"
 
-/* What takes so long that a heartbeat should not have to wait for it. */
-#define LONG_MESSAGE (256 * 1024)
-
 struct sender {
 	struct sender_params params;
 	struct outbox outbox;
@@ -104,7 +101,7 @@ sender_read(struct sender *s, uint8_t *out, size_t cap,
 {
 	const struct outbox_message *next = outbox_fresh(&s->outbox);
 
-	if (next != NULL && next->len >= LONG_MESSAGE)
+	if (next != NULL && next->len >= OUTBOX_LONG)
 		s->params.ops->on_long(s->params.arg);
 	outbox_read(&s->outbox, out, cap, fragment);
 }

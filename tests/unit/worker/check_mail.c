@@ -181,6 +181,86 @@ START_TEST(fresh_is_the_first)
 }
 END_TEST
 
+/* A message of one letter that says it is a long answer. */
+static void
+push_long(const char *text)
+{
+	struct outbox_message m;
+
+	ck_assert_int_eq(
+	    outbox_text(&m, (const uint8_t *)text, strlen(text)), 0);
+	m.len = OUTBOX_LONG;
+	m.yields = true;
+	ck_assert_int_eq(outbox_push(&box, &m, false), 0);
+}
+
+START_TEST(one_long_answer_at_most_stands_before_a_short_one)
+{
+	struct outbox_fragment f;
+
+	push_long("AA");
+	push_long("B");
+	push_long("C");
+	read_some(1, &f);
+	ck_assert(!f.last);
+	push("1", false);
+	push("2", false); /* in their order */
+	read_some(16, &f);
+	read_some(16, &f);
+	push("3", false);
+	push("!", true);
+	while (!outbox_is_empty(&box))
+		read_some(16, &f);
+	ck_assert_str_eq(said, "AA1!23BC");
+	ck_assert_uint_eq(box.count, 0);
+	push_long("D");
+	outbox_clear(&box);
+	ck_assert(outbox_is_empty(&box));
+}
+END_TEST
+
+/* Of a long message that must keep its place nothing is changed. */
+START_TEST(others_keep_their_order)
+{
+	struct outbox_fragment f;
+	struct outbox_message m;
+
+	push("1", false);
+	ck_assert_int_eq(outbox_text(&m, (const uint8_t *)"2", 1), 0);
+	m.len = OUTBOX_LONG;
+	ck_assert_int_eq(outbox_push(&box, &m, false), 0);
+	push("3", false);
+	while (!outbox_is_empty(&box))
+		read_some(16, &f);
+	ck_assert_str_eq(said, "123");
+}
+END_TEST
+
+START_TEST(short_ones_do_not_starve_a_long_one)
+{
+	static char much[64 * 1024 + 1];
+	static uint8_t out[64 * 1024];
+	struct outbox_fragment f;
+	unsigned i, n;
+
+	memset(much, 'x', sizeof(much) - 1);
+	push_long("A");
+	push_long("B");
+	for (i = 0; i < 2; i++) {
+		for (n = 0; n < 1000; n++) {
+			push(much, false);
+			outbox_read(&box, out, sizeof(out), &f);
+			outbox_pop(&box);
+			if (f.len == 1)
+				break;
+		}
+		ck_assert_uint_eq(n, OUTBOX_PASS_MAX / (64 * 1024));
+		ck_assert_int_eq(out[0], i == 0 ? 'A' : 'B');
+	}
+	outbox_clear(&box);
+}
+END_TEST
+
 /* --- target --------------------------------------------------------------- */
 
 START_TEST(token_and_version_follow_the_query)
@@ -218,6 +298,10 @@ main(void)
 	tcase_add_test(tc, urgent_goes_before_what_has_not_begun);
 	tcase_add_test(tc, urgent_ones_keep_their_order);
 	tcase_add_test(tc, fresh_is_the_first);
+	tcase_add_test(
+	    tc, one_long_answer_at_most_stands_before_a_short_one);
+	tcase_add_test(tc, others_keep_their_order);
+	tcase_add_test(tc, short_ones_do_not_starve_a_long_one);
 	tcase_add_test(tc, token_and_version_follow_the_query);
 	suite_add_tcase(suite, tc);
 	srunner_run_all(runner, CK_NORMAL);
