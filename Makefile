@@ -221,6 +221,7 @@ $(O)/phoenix/node_modules: tests/switchboard/phoenix/package-lock.json
 # Faults put into a copy of the tree, which these tests must notice; some of
 # them with MUTANTS=PATTERN.
 mutants: deps
+	$(Q)$(MAKE) --no-print-directory all
 	$(Q)$(PYTHON) -B tests/mutants/run.py $(O) '$(MUTANTS)'
 # Bytes that nobody thought of, FUZZ_SECONDS for each target; some of them with
 # FUZZ=PATTERN.
