@@ -270,7 +270,18 @@ def check_threat_model():
            for name in re.findall(r"`(test_\w+)`", names) if not exists(path, name)))
 
 
+def check_promises():
+    """tests/it/fidelity/README.md names each test there, and none that is not there."""
+    named = {f"{file}: {name}" for row in re.findall(r"^\| .* \| (.*) \|$", read("tests/it/fidelity/README.md"), re.M)
+             for file, names in re.findall(r"\b(test_\w+): ([\w, ]+)", row) for name in names.split(", ")}
+    there = {f"{os.path.basename(p)[:-3]}: {name}" for p in glob.glob("tests/it/fidelity/test_*.py")
+             for name in re.findall(r"^def test_(\w+)\(", read(p), re.M)}
+    check("each promise of fidelity names tests that exist", sorted(named - there))
+    check("each test of fidelity has its promise", sorted(there - named))
+
+
 for step in (check_links, check_hardening, check_installed, check_units, check_no_attacks, check_sbom, check_includes, check_form, check_documents, check_threat_model):
     step()
+check_promises()
 print(f"{passed} passed, {failed} failed")
 sys.exit(failed != 0)

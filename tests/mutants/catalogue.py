@@ -166,9 +166,9 @@ MUTANTS = [
            ("\tproxied_refuse(p, status, code, reason);\n}\n\nstatic void\non_done",
             "\tproxied_refuse(p, status, code, detail[0] != '\\0' ? detail : reason);\n}\n\nstatic void\non_done")),
     # --- limits -----------------------------------------------------------------
-    Mutant("let one more in than MAX_INFLIGHT", "test_proxy.test_inflight_bound",
+    Mutant("let one more in than MAX_INFLIGHT", F + "outcomes.test_queue_bounds",
            ("if (l->running < l->running_max && l->waiting == 0) {", "if (l->running <= l->running_max && l->waiting == 0) {")),
-    Mutant("queue without a bound", F + "outcomes.test_queue$",
+    Mutant("queue without a bound", "unit:worker/check_limit",
            ("\tif (l->waiting >= l->waiting_max)\n", "\tif (l->waiting >= l->waiting_max * 1000)\n")),
     Mutant("overtake in the queue", F + "outcomes.test_queue_keeps",
            ("\t\tTAILQ_INSERT_TAIL(&proxy->waiting, p, wait);\n", "\t\tTAILQ_INSERT_HEAD(&proxy->waiting, p, wait);\n")),

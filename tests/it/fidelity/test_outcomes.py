@@ -377,6 +377,22 @@ def test_queue(s):
     check(1 <= len(re_lines(phone, " warn .*overloaded")) <= len(refused), "logged, not each of them")
 
 
+def test_queue_bounds_are_exact(s):
+    phone = start(s, HOLD, MAX_INFLIGHT=2, QUEUE_MAX=3, QUEUE_TIMEOUT="10m", REQUEST_TIMEOUT="10m", REQUEST_TTL="15m")
+    for _ in range(5):
+        push(s)
+    until(lambda: phone.status()["worker"]["in_flight"] == 5, "five are in")
+    equal(error_of_res(ask(s)), (503, "overloaded"), "the sixth")
+    time.sleep(0.3)
+    equal((len(s.backend.requests), metric(phone, "telephone_requests_waiting")), (2, 3))
+    s.fault("error")
+    until(lambda: phone.status()["worker"]["in_flight"] == 0, "they end with their join")
+
+
+def error_of_res(res):
+    return res.status, res.json()["error"]
+
+
 def re_lines(phone, word):
     return [line for line in phone.log().splitlines() if re.search(word, line)]
 
@@ -397,6 +413,27 @@ def test_queue_keeps_the_order(s):
     ids = [push(s, path=f"/{i}") for i in range(15)]
     until(lambda: all(answers(s, i) for i in ids), "all are answered")
     equal([r.target for r in s.backend.requests], [b"/%d" % i for i in range(15)])
+
+
+def test_a_join_that_ends_cancels_its_calls(s):
+    """phx_error: nobody waits for an answer any more, so the application is
+    told by the end of its connection; another join's requests go on."""
+    start(s, TUNNELS=2)
+    until(lambda: s.joined() == 2, "both tunnels")
+    ended = []
+
+    def hang(connection, request):
+        connection.rest()
+        ended.append(connection.number)
+    s.backend.on("/hang", hang)
+    request_id = push(s, path="/hang")  # on both
+    until(lambda: len(s.backend.of("/hang")) == 2, "they are at the application")
+    s.fault("error", socket=s.state()["sockets"][0]["id"])
+    until(lambda: ended, "one connection is ended")
+    equal(call(s, "GET", "/").status, 200, "and it serves")
+    equal((len(ended), answers(s, request_id)), (1, []), "of the other join nothing is cancelled, and none is answered")
+    s.fault("error")
+    until(lambda: len(ended) == 2, "the other one")
 
 
 def test_a_lost_tunnel_empties_the_queue(s):
@@ -423,6 +460,12 @@ def test_request_memory(s):
     equal(ask(s, method="GET").status, 200, "no body, no bound")
     s.fault("error")
     until(lambda: phone.status()["worker"]["in_flight"] == 0, f"{one} is over")
+    s.backend.on("/hang", HOLD)
+    push(s, method="POST", path="/hang", body="x" * 40_000)
+    until(lambda: s.backend.of("/hang"), "one that leaves room")
+    equal(ask(s, method="POST", body="y" * 25_537).status, 503, "a byte too much together")
+    equal(ask(s, method="POST", body="y" * 25_536).status, 200, "as much as there is room for")
+    s.fault("error")
     until(lambda: call(s, "POST", "/", body=b"z" * 60_000).status == 200, "given back")
 
 
