@@ -7,6 +7,7 @@ import json, struct, time
 from fidelity.raw import RawBackend, ask, call, reply
 from hostile.rawboard import RawBoard, frame
 from harness import check, equal, free_port, request, until
+from test_tls import Certs, server_context
 from wskit import CLOSE, TEXT, App, accept, connect
 
 MB = 1_000_000
@@ -144,6 +145,14 @@ class Abrupt(RawBoard):
     """Closes with 1009 and is gone in the same moment, the rest unread: its
     kernel answers with a reset, behind the close frame."""
 
+    tls = None
+
+    def serve(self, sock):
+        try:
+            super().serve(self.tls.wrap_socket(sock, server_side=True) if self.tls else sock)
+        except OSError:
+            sock.close()  # of two addresses the other one won
+
     def listen(self, sock):
         seen = 0
         while True:
@@ -172,10 +181,22 @@ class Abrupt(RawBoard):
 
 
 def test_a_close_with_a_reset_behind_it(s):
+    reset_behind_close(s, Abrupt())
+
+
+def test_a_close_with_a_reset_behind_it_by_tls(s):
+    certs = Certs(s.dir)
+    certs.sign("server")
+    board = Abrupt()
+    board.tls = server_context(certs, "server")
+    reset_behind_close(s, board, PLUGBOARD_URL=f"wss://localhost:{board.ports['http']}/telephone/websocket",
+                       PLUGBOARD_CA_FILE=certs.pem("ca"))
+
+
+def reset_behind_close(s, board, **env):
     s.backend = RawBackend()
     s.backend.on("/big", reply(b"x" * 20 * MB))
-    board = Abrupt()
-    phone = board.start(s)
+    board.start(s, **env)
     for number in range(10):  # either may win the race
         board.request(f"big-{number}", path="/big")
         until(lambda: board.answers(f"big-{number}") or len(board.joins) > number + 1, "an answer, or the end")

@@ -33,7 +33,7 @@ def payload(request_id, size, first=True, **members):
 
 
 def refused(board, request_id):
-    got = board.answer(request_id, 60)
+    got = board.answer(request_id)
     equal(got["status"], 413, request_id)
     document = json.loads(got["body"])
     equal((document["error"], document["request_id"]), ("request_too_large", request_id))
