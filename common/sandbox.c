@@ -164,6 +164,22 @@ apply_seccomp(const struct sandbox_policy *policy, bool strict)
 		log_warn("no seccomp filter can be set");
 }
 
+int
+sandbox_narrow(const struct sandbox_policy *policy)
+{
+	static struct sandbox_bpf bpf;
+	static const struct sandbox_bpf_params params = {
+	    .violation = SECCOMP_RET_KILL_PROCESS};
+	struct sock_fprog prog = {.filter = bpf.code};
+
+	if (sandbox_bpf_build(&bpf, policy, &params) == -1) {
+		errno = E2BIG;
+		return -1;
+	}
+	prog.len = bpf.len;
+	return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prog);
+}
+
 void
 sandbox_apply(const struct sandbox_policy *policy, bool strict)
 {

@@ -180,6 +180,10 @@ bool sandbox_is_whole(const struct sandbox_level *);
  */
 void sandbox_apply(const struct sandbox_policy *, bool strict);
 
+/* For a fork that may do less than its parent: adds the policy's rows, of which
+ * none may be a violation, to the walls that stand. 0, or -1 with errno. */
+int sandbox_narrow(const struct sandbox_policy *);
+
 /* This process's own level. */
 struct sandbox_level *sandbox_own(void);
 

@@ -126,7 +126,7 @@ take(int fd)
 
 /* Begins what may begin. Without a fork the worker's own deadline speaks. */
 static void
-begin(int fd, unsigned *forks)
+begin(int fd, enum sandbox_mode mode, unsigned *forks)
 {
 	struct waiting *w;
 	int64_t left_ms;
@@ -142,7 +142,8 @@ begin(int fd, unsigned *forks)
 		pid = fork();
 		if (pid == 0) {
 			live((uint32_t)left_ms);
-			answer(fd, &w->question);
+			if (sandbox_enter_question(mode) == 0)
+				answer(fd, &w->question);
 			_exit(0);
 		}
 		if (pid > 0)
@@ -151,7 +152,7 @@ begin(int fd, unsigned *forks)
 }
 
 static void
-serve(int fd)
+serve(int fd, enum sandbox_mode mode)
 {
 	struct sigaction sa;
 	sigset_t chld, none;
@@ -175,7 +176,7 @@ serve(int fd)
 			return;
 		if ((p.revents & (POLLIN | POLLHUP)) != 0 && !take(fd))
 			return;
-		begin(fd, &forks);
+		begin(fd, mode, &forks);
 	}
 }
 
@@ -195,7 +196,7 @@ be_helper(int fd, const struct lookup_params *params, pid_t parent)
 	priv_die_with_parent(parent);
 	sandbox_enter_lookup(params->mode, params->own_user);
 	(void)send(LOOKUP_FD, "", 1, MSG_NOSIGNAL);
-	serve(LOOKUP_FD);
+	serve(LOOKUP_FD, params->mode);
 	_exit(0);
 }
 

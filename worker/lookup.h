@@ -52,5 +52,8 @@ int lookup_fork(const struct lookup_params *);
 
 /* The helper's walls; worker/sandbox.c. */
 void sandbox_enter_lookup(enum sandbox_mode, bool own_user);
+/* And, inside them, those of the fork that asks name servers: it makes no
+ * process of its own. 0, or -1: it had better not ask. */
+int sandbox_enter_question(enum sandbox_mode);
 
 #endif

@@ -89,15 +89,20 @@ static void
 on_answer(struct resolve *r, const struct lookup_answer *a)
 {
 	struct resolve_query *q;
+	size_t i;
 
 	for (q = TAILQ_FIRST(&r->queries); q != NULL && q->id != a->id;)
 		q = TAILQ_NEXT(q, entry);
 	if (q == NULL || q->known || a->count > LOOKUP_ADDRS_MAX)
 		return;
-	if (a->error != 0)
-		q->result.error = gai_strerror(a->error);
-	q->result.count = a->count;
+	if (a->error != 0 || a->count == 0)
+		q->result.error =
+		    gai_strerror(a->error != 0 ? a->error : EAI_NONAME);
+	q->result.count = a->error != 0 ? 0 : a->count;
+	/* Whoever writes this reads what name servers wrote. */
 	memcpy(q->result.addr, a->addr, sizeof(q->result.addr));
+	for (i = 0; i < LOOKUP_ADDRS_MAX; i++)
+		q->result.addr[i][LOOKUP_ADDR_MAX - 1] = '\0';
 	deliver(q);
 }
 

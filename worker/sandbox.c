@@ -19,6 +19,7 @@
 #include <netinet/in.h>
 
 #include <linux/netlink.h>
+#include <linux/seccomp.h>
 #include <linux/sockios.h>
 
 #include "backend.h"
@@ -317,6 +318,8 @@ static const struct sandbox_call lookup_calls[] = {
 #ifdef SYS_clone3
     SANDBOX_FAIL(clone3, ENOSYS), /* its flags stand in memory */
 #endif
+    SANDBOX_OK_IF(seccomp, SANDBOX_ARG(0, SECCOMP_SET_MODE_FILTER),
+	SANDBOX_ARG(1, 0)), /* and its own walls */
     SANDBOX_OK(wait4),
     SANDBOX_OK(set_robust_list),
     SANDBOX_OK(set_tid_address),
@@ -403,4 +406,30 @@ sandbox_enter_lookup(enum sandbox_mode mode, bool own_user)
 	if (mode != SANDBOX_OFF)
 		sandbox_limit(&limits);
 	sandbox_apply(&policy, false);
+}
+
+int
+sandbox_enter_question(enum sandbox_mode mode)
+{
+	static const struct sandbox_call calls[] = {
+	    SANDBOX_FAIL(clone, EPERM),
+	    SANDBOX_FAIL(clone3, ENOSYS),
+#ifdef SYS_fork
+	    SANDBOX_FAIL(fork, EPERM),
+	    SANDBOX_FAIL(vfork, EPERM),
+#endif
+	    SANDBOX_FAIL(seccomp, EPERM),
+	};
+	static const struct sandbox_policy policy = {
+	    .process = SANDBOX_LOOKUP,
+	    .mode = SANDBOX_ENFORCE,
+	    .otherwise = SANDBOX_ALLOW,
+	    .calls = calls,
+	    .call_count = UTIL_COUNT(calls),
+	};
+
+	/* Without seccomp the helper has said so, and goes on without. */
+	return mode == SANDBOX_ENFORCE && sandbox_own()->seccomp
+	    ? sandbox_narrow(&policy)
+	    : 0;
 }
