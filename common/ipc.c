@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The framing of ipc.h. */
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -8,9 +9,17 @@
 #include "ipc.h"
 #include "pack.h"
 
-/* Room for a few descriptors more than the one that is legal, so that those
- * a breach brings along are seen and closed instead of cut off. */
-#define IPC_FDS_SEEN 8
+/* Room for as many as the kernel lets a packet bring (SCM_MAX_FD), though one
+ * is legal: those that were cut off it would close itself, and wait for that.
+ */
+#define IPC_FDS_SEEN 253
+
+#ifndef SO_PASSRIGHTS
+#define SO_PASSRIGHTS 83 /* Linux 6.16 */
+#endif
+
+/* More packets than fit into a socket's buffer. */
+#define UNREAD_MAX 2048
 
 int
 ipc_pair(int sv[2])
@@ -62,6 +71,34 @@ ipc_send(int fd, const struct ipc_frame *f)
 	return n == -1 ? -1 : 0; /* a packet goes whole or not at all */
 }
 
+int
+ipc_refuse_fds(int fd)
+{
+	int off = 0;
+
+	return setsockopt(fd, SOL_SOCKET, SO_PASSRIGHTS, &off, sizeof(off));
+}
+
+/* The last close of a socket may wait for bytes that its peer does not read.
+ * No socket, or no right: then it does not, or we cannot help it. */
+static void
+do_not_linger(int fd)
+{
+	static const struct linger none = {0, 0};
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
+}
+
+void
+ipc_close_fd(int *fd)
+{
+	if (*fd == -1)
+		return;
+	do_not_linger(*fd);
+	(void)close(*fd);
+	*fd = -1;
+}
+
 /* Takes the descriptors out: the first to *fd, the rest are closed. Returns
  * how many there were. */
 static size_t
@@ -82,10 +119,64 @@ detach_fds(struct msghdr *msg, int *fd)
 			if (seen == 0)
 				*fd = got;
 			else
-				close(got);
+				ipc_close_fd(&got);
 		}
 	}
 	return seen;
+}
+
+/* A packet with its descriptors; the first of them is the caller's. As
+ * recvmsg(2), and *cut: there was more of either. */
+struct received {
+	size_t fds;
+	int fd;
+	bool cut;
+};
+
+static ssize_t
+receive(int fd, void *space, size_t size, struct received *r)
+{
+	_Alignas(struct cmsghdr)
+	    uint8_t control[CMSG_SPACE(IPC_FDS_SEEN * sizeof(int))];
+	struct iovec iov = {space, size};
+	struct msghdr msg = {.msg_iov = &iov,
+	    .msg_iovlen = 1,
+	    .msg_control = control,
+	    .msg_controllen = sizeof(control)};
+	ssize_t n;
+
+	r->fd = -1;
+	r->fds = 0;
+	do
+		n = recvmsg(fd, &msg, MSG_CMSG_CLOEXEC);
+	while (n == -1 && errno == EINTR);
+	if (n == -1)
+		return -1;
+	r->fds = detach_fds(&msg, &r->fd);
+	r->cut = (msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0;
+	return n;
+}
+
+/* The kernel would close what the unread packets bring along. */
+void
+ipc_close(int *fd)
+{
+	struct received r;
+	uint8_t byte;
+	int i;
+
+	if (*fd == -1)
+		return;
+	(void)shutdown(*fd, SHUT_RD); /* nothing new meanwhile */
+	for (i = 0; i < UNREAD_MAX; i++) {
+		ssize_t n = receive(*fd, &byte, sizeof(byte), &r);
+
+		ipc_close_fd(&r.fd);
+		if (n == -1 ? errno != ECONNRESET : n == 0 && r.fds == 0)
+			break;
+	}
+	(void)close(*fd);
+	*fd = -1;
 }
 
 static int
@@ -105,29 +196,16 @@ decode(const uint8_t *space, size_t n, struct ipc_frame *f)
 int
 ipc_recv(int fd, uint8_t *space, struct ipc_frame *f)
 {
-	_Alignas(struct cmsghdr)
-	    uint8_t control[CMSG_SPACE(IPC_FDS_SEEN * sizeof(int))];
-	struct iovec iov = {space, IPC_FRAME_MAX};
-	struct msghdr msg = {.msg_iov = &iov,
-	    .msg_iovlen = 1,
-	    .msg_control = control,
-	    .msg_controllen = sizeof(control)};
-	size_t fds;
-	ssize_t n;
+	struct received r;
+	ssize_t n = receive(fd, space, IPC_FRAME_MAX, &r);
 
-	do
-		n = recvmsg(fd, &msg, MSG_CMSG_CLOEXEC);
-	while (n == -1 && errno == EINTR);
 	if (n == -1)
 		return -1;
-	fds = detach_fds(&msg, &f->fd);
-	if (n == 0 && fds == 0)
+	f->fd = r.fd;
+	if (n == 0 && r.fds == 0)
 		return 0;
-	if (fds > 1 || (msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0 ||
-	    decode(space, (size_t)n, f) == -1) {
-		if (f->fd != -1)
-			close(f->fd);
-		f->fd = -1;
+	if (r.fds > 1 || r.cut || decode(space, (size_t)n, f) == -1) {
+		ipc_close_fd(&f->fd);
 		errno = EBADMSG;
 		return -1;
 	}

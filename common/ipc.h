@@ -27,6 +27,21 @@ struct ipc_frame {
 /* A connected pair, close-on-exec and non-blocking. 0, or -1 with errno. */
 int ipc_pair(int sv[2]);
 
+/*
+ * Nobody can send a descriptor to this end any more (EPERM for him). -1 where
+ * the kernel does not know that (before Linux 6.16). For channels on which no
+ * message brings one: a descriptor has its effects even on him who closes it.
+ */
+int ipc_refuse_fds(int fd);
+
+/*
+ * Close what came by a frame, and an end with all that was not read: without
+ * waiting, whatever whoever sent a descriptor had set up for its last close
+ * (SO_LINGER). *fd is -1 afterwards.
+ */
+void ipc_close_fd(int *fd);
+void ipc_close(int *fd);
+
 /* Sends one frame; the descriptor stays the caller's. 0, or -1 with errno
  * (EAGAIN: try again when writable; EMSGSIZE: larger than IPC_PAYLOAD_MAX). */
 int ipc_send(int fd, const struct ipc_frame *);

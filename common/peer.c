@@ -51,7 +51,7 @@ queued_free(struct peer *p, struct queued *q)
 	TAILQ_REMOVE(&p->queue, q, entry);
 	p->frames--;
 	p->bytes -= q->frame.len;
-	util_close(&q->frame.fd);
+	ipc_close_fd(&q->frame.fd);
 	explicit_bzero(q->payload, q->frame.len); /* may be a token */
 	free(q);
 }
@@ -80,7 +80,7 @@ peer_free(struct peer *p)
 	event_free(p->readable);
 	event_free(p->writable);
 	event_free(p->ending);
-	util_close(&p->params.fd);
+	ipc_close(&p->params.fd);
 	p->ended = p->freed = true;
 	if (!p->busy)
 		destroy(p);
@@ -181,7 +181,7 @@ receive(struct peer *p)
 
 	if (n == 1) {
 		hand_over(p, &frame);
-		util_close(&frame.fd);
+		ipc_close_fd(&frame.fd);
 		return !p->ended;
 	}
 	if (n == -1)

@@ -184,6 +184,7 @@ child_start(const struct child_params *params)
 		log_warn("no socket pair for a child");
 		return NULL;
 	}
+	(void)ipc_refuse_fds(sv[0]); /* children have nothing to give */
 	program.fds = &sv[1];
 	pid = spawn(&program);
 	(void)close(sv[1]);

@@ -4,6 +4,7 @@
 
 #include "control.h"
 #include "dispatch.h"
+#include "listen.h"
 #include "log.h"
 #include "notify.h"
 #include "reload.h"
@@ -69,6 +70,8 @@ service_link(struct service *s, struct child *worker)
 		log_warn("no socket pair for worker and tokend");
 		return;
 	}
+	(void)ipc_refuse_fds(sv[0]);
+	(void)ipc_refuse_fds(sv[1]);
 	send_fd(s->tokend, PROTO_FD_PEER, sv[0]);
 	send_fd(worker, PROTO_FD_PEER, sv[1]);
 	util_close(&sv[0]);
@@ -99,6 +102,7 @@ on_hello(struct child *c, void *arg)
 	}
 	service_link(s, c);
 	send_conf(c, &s->conf, CONF_TO_WORKER);
+	listen_renew(s->listener);
 	send_fd(c, PROTO_FD_LISTENER, s->listener);
 	peer_send_empty(child_peer(c), PROTO_CONF_END, 0);
 }

@@ -137,6 +137,24 @@ listen_health(const struct conf *conf, int *code)
 	return fd;
 }
 
+void
+listen_renew(int fd)
+{
+	socklen_t len = sizeof(int);
+	int listens = 1;
+
+	if (fd == -1)
+		return;
+	if (util_nonblock(fd) == -1)
+		log_warn("health listener: it cannot be made non-blocking");
+	(void)getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len);
+	if (listens)
+		return;
+	log_warnx("health listener: a worker has shut it down");
+	if (listen(fd, BACKLOG) == -1)
+		log_warn("health listener: it does not listen again");
+}
+
 /* --- control -------------------------------------------------------------- */
 
 static int

@@ -15,6 +15,12 @@
  */
 int listen_health(const struct conf *, int *code);
 
+/*
+ * The listener as it was made. It is one open description for all workers, and
+ * one of them may have shut it down or made it block. -1: there is none.
+ */
+void listen_renew(int fd);
+
 struct listen_control {
 	int fd;
 	int lock; /* held as long as the socket is ours */

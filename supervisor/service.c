@@ -255,7 +255,8 @@ find(struct service *s, pid_t pid)
 }
 
 /* An end that no new start can mend: what the child said of its own birth, or
- * MAX_RETRIES. */
+ * MAX_RETRIES. Without such a bound a worker that speaks of it is not believed:
+ * it has read what outsiders wrote. */
 static bool
 is_final(const struct service *s, const struct child *c, int status)
 {
@@ -264,7 +265,9 @@ is_final(const struct service *s, const struct child *c, int status)
 	if (code < EX__BASE || code > EX__MAX)
 		return false;
 	if (child_is_running(c))
-		return child_role(c) == PROTO_WORKER && code == EX_UNAVAILABLE;
+		return child_role(c) == PROTO_WORKER &&
+		    code == EX_UNAVAILABLE &&
+		    conf_num(&s->conf, CONF_MAX_RETRIES) >= 0;
 	return !s->ready;
 }
 

@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 
 #include "conf.h"
@@ -18,6 +19,8 @@
 #include "util.h"
 
 static const struct sandbox_call calls[] = {
+    SANDBOX_KEEP_LOG(shutdown),
+    SANDBOX_KEEP_LOG(setsockopt),
     SANDBOX_KEEP_LOG(fcntl),
     SANDBOX_KEEP_LOG(lseek),
     SANDBOX_KEEP_LOG(pwrite64),
@@ -35,6 +38,10 @@ static const struct sandbox_call calls[] = {
 #endif
     SANDBOX_OK(recvmsg),
     SANDBOX_OK(sendmsg),
+    SANDBOX_OK(shutdown),
+    /* of a descriptor that came by a frame, before it is closed */
+    SANDBOX_OK_IF(
+	setsockopt, SANDBOX_ARG(1, SOL_SOCKET), SANDBOX_ARG(2, SO_LINGER)),
     SANDBOX_OK(clock_gettime),
     SANDBOX_OK(read),
     SANDBOX_OK(write),

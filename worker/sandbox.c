@@ -17,6 +17,7 @@
 #include <sys/syscall.h>
 
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 
 #include <linux/netlink.h>
 #include <linux/seccomp.h>
@@ -47,6 +48,24 @@
 #define SENDING_ROWS                                 \
 	SANDBOX_IF_BITS(sendto, 3, MSG_FASTOPEN, 0), \
 	    SANDBOX_IF_BITS(sendmsg, 2, MSG_FASTOPEN, 0)
+
+/* The health listener is one open description for all workers, and a socket
+ * may end with whoever it was given to: no filter, no device, no lingering. */
+#define OPTION_ROW(level, name) \
+	SANDBOX_OK_IF(setsockopt, SANDBOX_ARG(1, level), SANDBOX_ARG(2, name))
+#define OPTION_ROWS                                    \
+	OPTION_ROW(SOL_SOCKET, SO_REUSEADDR),          \
+	    OPTION_ROW(SOL_SOCKET, SO_KEEPALIVE),      \
+	    OPTION_ROW(SOL_SOCKET, SO_SNDBUF),         \
+	    OPTION_ROW(SOL_SOCKET, SO_RCVBUF),         \
+	    OPTION_ROW(IPPROTO_TCP, TCP_NODELAY),      \
+	    OPTION_ROW(IPPROTO_TCP, TCP_KEEPIDLE),     \
+	    OPTION_ROW(IPPROTO_TCP, TCP_KEEPINTVL),    \
+	    OPTION_ROW(IPPROTO_TCP, TCP_KEEPCNT),      \
+	    OPTION_ROW(IPPROTO_TCP, TCP_USER_TIMEOUT), \
+	    OPTION_ROW(IPPROTO_TCP, TCP_QUICKACK),     \
+	    OPTION_ROW(IPPROTO_IPV6, IPV6_V6ONLY),     \
+	    SANDBOX_FAIL(setsockopt, EPERM)
 
 #define LOG_ROWS                                                  \
 	SANDBOX_KEEP_LOG(shutdown), SANDBOX_KEEP_LOG(setsockopt), \
@@ -96,9 +115,10 @@ static const struct sandbox_call worker_calls[] = {
     SANDBOX_FAIL_IF(socket, EAFNOSUPPORT, SANDBOX_ARG(0, AF_NETLINK)),
     SANDBOX_OK(connect),
     SANDBOX_OK(accept4),
+    SANDBOX_FAIL(accept, EINVAL), /* what libevent tries when accept4 fails */
     SANDBOX_OK(shutdown),
     SANDBOX_OK(getsockopt),
-    SANDBOX_OK(setsockopt),
+    OPTION_ROWS,
     SANDBOX_OK(getsockname),
     SANDBOX_OK(getpeername),
     SANDBOX_FCNTL,

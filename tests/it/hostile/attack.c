@@ -4,7 +4,9 @@
  * build/hostile and into nothing else. Before main() it reads its orders from
  * the file "attacks" beside its executable, one a line. At SIGUSR1, sent with
  * sigqueue(3), it carries out the line whose number came with the signal, in
- * whatever walls stand by then, and says on standard error what came of it:
+ * whatever walls stand by then, and says on standard error what came of it. A
+ * line that begins with `asked` is carried out in the fork that asks name
+ * servers, as if one of them had taken it over.
  *
  *	call NAME ARG…	the system call; an argument is a number, @TEXT (a
  *			pointer to it), or # (a pointer to 4096 zeroed bytes)
@@ -15,11 +17,17 @@
  *	hold		descriptors until there are no more
  *	connect PORT	to a port of this machine
  *	spin		for ever
+ *	linger WHERE PORT	a descriptor whose last close waits for a peer
+ *			(127.0.0.1, PORT) that does not read
+ *	listener HOW	the health listener is shut down (shut) or blocks
+ *	bomb		forks until there are no more, 50 at most
+ *	stay		a fork that says each second that it lives
  */
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <netinet/in.h>
+#include <netdb.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -28,7 +36,10 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
+
+#include <netinet/in.h>
 
 #include "ipc.h"
 #include "proto.h"
@@ -223,7 +234,7 @@ attack_hold(char **w)
 	long held = 0;
 
 	(void)w;
-	while (fcntl(STDIN_FILENO, F_DUPFD, 0) != -1)
+	while (fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0) != -1)
 		held++;
 	say("hold", -held, errno);
 }
@@ -257,6 +268,82 @@ attack_spin(char **w)
 		;
 }
 
+/* --- sockets and forks ---------------------------------------------------- */
+
+static void
+attack_linger(char **w)
+{
+	static const struct linger forever = {1, 30};
+	struct sockaddr_in sin = {.sin_family = AF_INET,
+	    .sin_port = htons((uint16_t)argument(w[2])),
+	    .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct ipc_frame f = {.type = PROTO_JOINED};
+	long result;
+
+	f.fd = socket(AF_INET, SOCK_STREAM, 0);
+	if (connect(f.fd, (struct sockaddr *)&sin, sizeof(sin)) == -1)
+		say("connect", -1, errno);
+	result =
+	    setsockopt(f.fd, SOL_SOCKET, SO_LINGER, &forever, sizeof(forever));
+	say("setsockopt", result, errno);
+	while (send(f.fd, zeroes, sizeof(zeroes), MSG_DONTWAIT) > 0)
+		;
+	result = ipc_send(where(w[1]), &f);
+	say("linger", result, errno);
+	(void)close(f.fd);
+}
+
+static void
+attack_listener(char **w)
+{
+	int fd, listens;
+	socklen_t len = sizeof(listens);
+
+	for (fd = CHANNEL_FD; fd < FDS_SEEN; fd++) {
+		if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) ==
+			-1 ||
+		    !listens)
+			continue;
+		if (strcmp(w[1], "shut") == 0)
+			say("listener", shutdown(fd, SHUT_RDWR), errno);
+		else
+			say("listener", fcntl(fd, F_SETFL, 0), errno);
+	}
+}
+
+#define BOMB_MAX 50
+
+static void
+attack_bomb(char **w)
+{
+	long made = 0;
+	pid_t pid = 0;
+
+	(void)w;
+	while (made < BOMB_MAX && (pid = fork()) > 0)
+		made++;
+	if (made < BOMB_MAX && pid == 0)
+		_exit(0);
+	say("bomb", made > 0 ? made : -1, errno);
+}
+
+static void
+attack_stay(char **w)
+{
+	static const struct timespec second = {1, 0};
+	pid_t pid = fork();
+
+	(void)w;
+	if (pid != 0) {
+		say("stay", pid, errno);
+		return;
+	}
+	for (;;) {
+		say("still here", 0, 0);
+		(void)nanosleep(&second, NULL);
+	}
+}
+
 /* --- orders --------------------------------------------------------------- */
 
 static const struct {
@@ -269,30 +356,67 @@ static const struct {
     {"hold", attack_hold},
     {"connect", attack_connect},
     {"spin", attack_spin},
+    {"linger", attack_linger},
+    {"listener", attack_listener},
+    {"stay", attack_stay},
+    {"bomb", attack_bomb},
 };
 
+/* One line, up to its end or the file's. */
 static void
-on_order(int sig, siginfo_t *info, void *context)
+carry_out(const char *at)
 {
 	static char line[4096];
-	char *words[WORDS_MAX] = {NULL}, *save = NULL, *at = orders;
-	int i, n = info->si_value.sival_int;
+	char *words[WORDS_MAX] = {NULL}, *save = NULL;
+	size_t i;
 
-	(void)sig;
-	(void)context;
-	for (; n > 0 && at != NULL; n--) {
-		at = strchr(at, '\n');
-		at = at == NULL ? NULL : at + 1;
-	}
-	if (at == NULL)
-		return;
 	(void)snprintf(line, sizeof(line), "%.*s", (int)strcspn(at, "\n"), at);
 	words[0] = strtok_r(line, " ", &save);
 	for (i = 1; i < WORDS_MAX && words[i - 1] != NULL; i++)
 		words[i] = strtok_r(NULL, " ", &save);
-	for (i = 0; words[0] != NULL && i < (int)UTIL_COUNT(attacks); i++)
+	for (i = 0; words[0] != NULL && i < UTIL_COUNT(attacks); i++)
 		if (strcmp(attacks[i].name, words[0]) == 0)
 			attacks[i].carry_out(words);
+}
+
+static const char *
+next_line(const char *at)
+{
+	at = strchr(at, '\n');
+	return at == NULL ? NULL : at + 1;
+}
+
+static void
+on_order(int sig, siginfo_t *info, void *context)
+{
+	const char *at = orders;
+	int n = info->si_value.sival_int;
+
+	(void)sig;
+	(void)context;
+	for (; n > 0 && at != NULL; n--)
+		at = next_line(at);
+	if (at != NULL)
+		carry_out(at);
+}
+
+/* Stands before the C library's. The helper alone asks for what this machine
+ * has addresses for. */
+int
+getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
+    struct addrinfo **list)
+{
+	int (*real)(const char *, const char *, const struct addrinfo *,
+	    struct addrinfo **);
+	void *found = dlsym(RTLD_NEXT, "getaddrinfo");
+	const char *at;
+
+	memcpy(&real, &found, sizeof(real));
+	if (hints != NULL && hints->ai_flags == AI_ADDRCONFIG)
+		for (at = orders; at != NULL; at = next_line(at))
+			if (strncmp(at, "asked ", 6) == 0)
+				carry_out(at + 6);
+	return real(node, service, hints, list);
 }
 
 __attribute__((constructor)) static void

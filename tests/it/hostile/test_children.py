@@ -30,7 +30,7 @@ def order(pid, number):
     equal(LIBC.sigqueue(pid, signal.SIGUSR1, Value(number=number)), 0, "sigqueue")
 
 
-def start(s, evil, orders, **more):
+def start(s, evil, orders, serves=True, **more):
     """A telephone with one evil child (the look-up helper is the worker's)."""
     if harness.SANDBOX == "off":
         raise LeftOut("this variant runs without a sandbox")
@@ -47,7 +47,8 @@ def start(s, evil, orders, **more):
         f.write("\n".join(orders) + "\n")
     os.chmod(os.path.join(directory, "attacks"), 0o644)
     phone = s.start(**more)
-    equal(s.call("GET", "/bytes/5").status, 200)
+    if serves:
+        equal(s.call("GET", "/bytes/5").status, 200)
     return phone
 
 
@@ -227,6 +228,16 @@ def read(path):
         return f.read()
 
 
+def knows_passrights():
+    """SO_PASSRIGHTS, from Linux 6.16 on."""
+    with socket.socket(socket.AF_UNIX) as u:
+        try:
+            u.setsockopt(socket.SOL_SOCKET, 83, 0)
+            return True
+        except OSError:
+            return False
+
+
 def types():
     names = re.search(r"enum proto_type \{(.*?)PROTO_TYPES", read("common/proto.h"), re.S)[1]
     return {name: i for i, name in enumerate(re.findall(r"PROTO_(\w+)(?=[ ,=])", names), 1)}
@@ -269,8 +280,9 @@ def forbidden(sender, receiver):
 
 BROKEN = [  # type, flags, announced, sent, descriptors
     "0 0 0 0 0", "200 0 0 0 0", "{} 1 0 0 0", "{} 0 8 4 0", "{} 0 4 8 0", "{} 0 4294967295 0 0",
-    "{} 0 0 0 1", "{} 0 0 0 3", "{} 0 70000 70000 0",
+    "{} 0 70000 70000 0",
 ]
+FULL = ["{} 0 0 0 1", "{} 0 0 0 3"]  # with descriptors, where the kernel delivers them
 
 
 def frame_tests():
@@ -279,7 +291,7 @@ def frame_tests():
         evil = sender.lower()
         empty = types()["JOINED" if receiver == "SUPERVISOR" else "TOKEN_GET"]
         orders = [f"frame {where} {n} 0 0 0 0 1" for n in forbidden(sender, receiver)]
-        orders += [f"frame {where} {broken.format(empty)} 1" for broken in BROKEN]
+        orders += [f"frame {where} {broken.format(empty)} 1" for broken in BROKEN + (FULL if not knows_passrights() else [])]
         orders.append(f"hello {where}")
         for i in range(0, len(orders), 4):
             def test(s, evil=evil, where=where, part=orders[i:i + 4]):
@@ -288,6 +300,19 @@ def frame_tests():
 
 
 frame_tests()
+
+
+def test_no_frame_brings_a_descriptor(s):
+    if not knows_passrights():
+        raise LeftOut("this kernel delivers them")
+    empty = types()["JOINED"]
+    refused(s, "worker", [f"frame {where} {full.format(empty)} 1" for where in ("supervisor", "peer") for full in FULL])
+
+
+def test_tokend_sends_no_descriptor(s):
+    if not knows_passrights():
+        raise LeftOut("this kernel delivers them")
+    refused(s, "tokend", [f"frame supervisor {full.format(types()['READY'])} 1" for full in FULL])
 
 
 def test_malformed_payloads_end_the_worker_alone(s):

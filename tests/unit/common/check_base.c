@@ -8,6 +8,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <netinet/in.h>
+
 #include "buf.h"
 #include "ipc.h"
 #include "pack.h"
@@ -200,6 +202,116 @@ START_TEST(ipc_refuses_what_is_no_frame)
 }
 END_TEST
 
+/* Whoever closes this socket last waits for a peer that does not read. */
+static int
+make_lingering(void)
+{
+	struct sockaddr_in sin = {.sin_family = AF_INET};
+	struct linger forever = {1, 30};
+	socklen_t len = sizeof(sin);
+	static const uint8_t junk[65536];
+	int listener = socket(AF_INET, SOCK_STREAM, 0);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	sin.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	ck_assert_int_eq(bind(listener, (struct sockaddr *)&sin, len), 0);
+	ck_assert_int_eq(listen(listener, 1), 0);
+	ck_assert_int_eq(
+	    getsockname(listener, (struct sockaddr *)&sin, &len), 0);
+	ck_assert_int_eq(connect(fd, (struct sockaddr *)&sin, len), 0);
+	while (send(fd, junk, sizeof(junk), MSG_DONTWAIT) > 0)
+		;
+	ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_LINGER, &forever,
+			     sizeof(forever)),
+	    0);
+	return fd;
+}
+
+/* Sends `count` frames, the last copies of descriptors that linger. */
+static void
+send_lingering(int fd, int count)
+{
+	struct ipc_frame out = {.type = 7};
+	int i;
+
+	for (i = 0; i < count; i++) {
+		out.fd = make_lingering();
+		ck_assert_int_eq(ipc_send(fd, &out), 0);
+		close(out.fd);
+	}
+}
+
+/* Each step within the test's own bound of 4 seconds, an eighth of one
+ * linger. */
+START_TEST(ipc_is_not_held_up_by_descriptors)
+{
+	struct ipc_frame in;
+	int sv[2];
+
+	ck_assert_int_eq(ipc_pair(sv), 0);
+	send_lingering(sv[0], 3);
+	ck_assert_int_eq(ipc_recv(sv[1], ipc_space, &in), 1);
+	ipc_close_fd(&in.fd);
+	ck_assert_int_eq(in.fd, -1);
+	/* those that nobody has read */
+	ipc_close(&sv[1]);
+	ck_assert_int_eq(sv[1], -1);
+	close(sv[0]);
+}
+END_TEST
+
+/* A packet with more of them than any frame has, and than were once seen. */
+START_TEST(ipc_is_not_held_up_by_many_descriptors)
+{
+	union {
+		char space[CMSG_SPACE(20 * sizeof(int))];
+		struct cmsghdr align;
+	} control = {{0}};
+	uint8_t header[IPC_HEADER_LEN] = {7};
+	struct iovec iov = {header, sizeof(header)};
+	struct msghdr msg = {.msg_iov = &iov,
+	    .msg_iovlen = 1,
+	    .msg_control = &control,
+	    .msg_controllen = sizeof(control)};
+	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+	struct ipc_frame in;
+	int sv[2], fds[20], i;
+
+	ck_assert_int_eq(ipc_pair(sv), 0);
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof(fds));
+	for (i = 0; i < 20; i++)
+		fds[i] = make_lingering();
+	memcpy(CMSG_DATA(c), fds, sizeof(fds));
+	ck_assert_int_eq(sendmsg(sv[0], &msg, 0), IPC_HEADER_LEN);
+	for (i = 0; i < 20; i++)
+		close(fds[i]);
+	ck_assert_int_eq(ipc_recv(sv[1], ipc_space, &in), -1);
+	ck_assert_int_eq(errno, EBADMSG);
+	close(sv[0]);
+	close(sv[1]);
+}
+END_TEST
+
+START_TEST(ipc_can_do_without_descriptors)
+{
+	struct ipc_frame out = {.type = 7, .fd = 0}, in;
+	int sv[2];
+
+	ck_assert_int_eq(ipc_pair(sv), 0);
+	if (ipc_refuse_fds(sv[1]) == -1)
+		return; /* before Linux 6.16 */
+	ck_assert_int_eq(ipc_send(sv[0], &out), -1);
+	ck_assert_int_eq(errno, EPERM);
+	out.fd = -1;
+	ck_assert_int_eq(ipc_send(sv[0], &out), 0);
+	ck_assert_int_eq(ipc_recv(sv[1], ipc_space, &in), 1);
+	out.fd = 0; /* the other way still takes them */
+	ck_assert_int_eq(ipc_send(sv[1], &out), 0);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -216,6 +328,9 @@ main(void)
 	tcase_add_test(tc, unpack_refuses_what_is_cut_or_too_long);
 	tcase_add_test(tc, ipc_carries_a_frame_and_its_descriptor);
 	tcase_add_test(tc, ipc_holds_its_size_bound);
+	tcase_add_test(tc, ipc_is_not_held_up_by_descriptors);
+	tcase_add_test(tc, ipc_is_not_held_up_by_many_descriptors);
+	tcase_add_test(tc, ipc_can_do_without_descriptors);
 	tcase_add_loop_test(tc, ipc_refuses_what_is_no_frame, 0,
 	    sizeof(ipc_breaches) / sizeof(ipc_breaches[0]));
 	suite_add_tcase(suite, tc);
