@@ -304,6 +304,10 @@ static const struct sandbox_call lookup_calls[] = {
     SANDBOX_OK(getsockname),
     SANDBOX_OK(getpeername),
     SANDBOX_FCNTL,
+    SANDBOX_IF(fcntl, 1, F_DUPFD), /* modules of others: what they may use */
+    SANDBOX_IF(fcntl, 1, F_GETLK),
+    SANDBOX_IF(fcntl, 1, F_SETLK),
+    SANDBOX_IF(fcntl, 1, F_SETLKW),
     SANDBOX_IF(ioctl, 1, FIONBIO),
     SANDBOX_IF(ioctl, 1, FIONREAD),
     SANDBOX_NO_IF(ioctl, SANDBOX_ARG(1, FIOSETOWN)), /* to the same effect */
