@@ -52,7 +52,7 @@ DEPS := gcc libc6-dev make pkgconf git libevent-dev libssl-dev \
 	libwebsockets-dev libwebsockets-evlib-uv libuv1-dev \
 	libcurl4-openssl-dev libcjson-dev libsqlite3-dev check \
 	openssl python3 clang libclang-rt-dev clang-format codespell cppcheck shellcheck \
-	mandoc gcovr prometheus sqlite3 curl procps iproute2 nodejs npm ca-certificates
+	mandoc gcovr prometheus zsh fish sqlite3 curl procps iproute2 nodejs npm ca-certificates
 # A node and npm that are already there will do.
 DEPS_HAVE = $(if $(and $(shell command -v node),$(shell command -v npm)), \
 	$(filter-out nodejs npm,$(DEPS)),$(DEPS))

@@ -7,6 +7,8 @@ LIBEXECDIR ?= $(PREFIX)/libexec/telephone
 MANDIR ?= $(PREFIX)/share/man
 DOCDIR ?= $(PREFIX)/share/doc/telephone
 COMPLETIONDIR ?= $(PREFIX)/share/bash-completion/completions
+ZSHDIR ?= $(PREFIX)/share/zsh/site-functions
+FISHDIR ?= $(PREFIX)/share/fish/vendor_completions.d
 UNITDIR ?= $(PREFIX)/lib/systemd/system
 SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
 TMPFILESDIR ?= $(PREFIX)/lib/tmpfiles.d
@@ -35,7 +37,7 @@ units: $(addprefix $(O)/systemd/,$(UNITS))
 d = $(DESTDIR)
 install: $(DAEMON) units $(O)/telephone.conf
 	$(INSTALL) -d $(d)$(SBINDIR) $(d)$(LIBEXECDIR) $(d)$(MANDIR)/man5 \
-	$(d)$(MANDIR)/man8 $(d)$(DOCDIR) $(d)$(COMPLETIONDIR) $(d)$(UNITDIR) \
+	$(d)$(MANDIR)/man8 $(d)$(DOCDIR) $(d)$(COMPLETIONDIR) $(d)$(ZSHDIR) $(d)$(FISHDIR) $(d)$(UNITDIR) \
 	$(d)$(SYSUSERSDIR) $(d)$(TMPFILESDIR) $(d)$(CONFDIR)
 	$(INSTALL) -m 0755 $(O)/telephone $(O)/telephonectl $(d)$(SBINDIR)
 	$(INSTALL) -m 0755 $(O)/worker $(O)/tokend $(d)$(LIBEXECDIR)
@@ -43,6 +45,8 @@ install: $(DAEMON) units $(O)/telephone.conf
 	$(INSTALL) -m 0644 $(wildcard man/*.8) $(d)$(MANDIR)/man8
 	$(INSTALL) -m 0644 $(DOCS) telephone.conf.example $(d)$(DOCDIR)
 	$(INSTALL) -m 0644 packaging/completion/* $(d)$(COMPLETIONDIR)
+	$(INSTALL) -m 0644 packaging/completion-zsh/* $(d)$(ZSHDIR)
+	$(INSTALL) -m 0644 packaging/completion-fish/* $(d)$(FISHDIR)
 	$(INSTALL) -m 0644 $(addprefix $(O)/systemd/,$(UNITS)) $(d)$(UNITDIR)
 	$(INSTALL) -m 0644 packaging/systemd/telephone.sysusers $(d)$(SYSUSERSDIR)/telephone.conf
 	$(INSTALL) -m 0644 packaging/systemd/telephone.tmpfiles $(d)$(TMPFILESDIR)/telephone.conf
@@ -61,6 +65,7 @@ uninstall:
 	$(patsubst man/%.8,man8/%.8,$(wildcard man/*.8))) \
 	$(addprefix $(d)$(DOCDIR)/,$(notdir $(DOCS)) telephone.conf.example) \
 	$(addprefix $(d)$(COMPLETIONDIR)/,telephone telephonectl) \
+	$(d)$(ZSHDIR)/_telephonectl $(d)$(FISHDIR)/telephonectl.fish \
 	$(addprefix $(d)$(UNITDIR)/,$(UNITS)) \
 	$(d)$(SYSUSERSDIR)/telephone.conf $(d)$(TMPFILESDIR)/telephone.conf
 	-rmdir $(d)$(LIBEXECDIR) $(d)$(DOCDIR)

@@ -75,6 +75,7 @@ INSTALLED = {
     "usr/lib/systemd/system/telephone.service", "usr/lib/systemd/system/telephone@.service",
     "usr/lib/systemd/system/telephone.socket", "usr/lib/sysusers.d/telephone.conf", "usr/lib/tmpfiles.d/telephone.conf",
     "usr/share/bash-completion/completions/telephone", "usr/share/bash-completion/completions/telephonectl",
+    "usr/share/zsh/site-functions/_telephonectl", "usr/share/fish/vendor_completions.d/telephonectl.fish",
     "etc/telephone/telephone.conf"}
 
 
