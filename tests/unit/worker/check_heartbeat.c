@@ -19,7 +19,7 @@ static struct event_base *base;
 static struct metrics metrics;
 static struct pace pace;
 static struct heartbeat *h;
-static int sends, stables, deaths;
+static int sends, acks, stables, deaths;
 static int64_t last_ts;
 
 static int
@@ -39,9 +39,17 @@ on_pace(void *arg)
 }
 
 static void
+on_ack(void *arg)
+{
+	(void)arg;
+	acks++;
+}
+
+static void
 on_stable(void *arg)
 {
 	(void)arg;
+	ck_assert_int_gt(acks, 0);
 	stables++;
 }
 
@@ -52,7 +60,8 @@ on_dead(void *arg)
 	deaths++;
 }
 
-static const struct heartbeat_ops ops = {on_send, on_pace, on_stable, on_dead};
+static const struct heartbeat_ops ops = {
+    on_send, on_pace, on_ack, on_stable, on_dead};
 
 static void
 setup(void)
@@ -68,7 +77,7 @@ setup(void)
 	params.base = base;
 	metrics_init(&metrics);
 	pace_init(&pace, util_mono_ms());
-	sends = stables = deaths = 0;
+	sends = acks = stables = deaths = 0;
 	h = heartbeat_create(&params);
 	ck_assert_ptr_nonnull(h);
 }
