@@ -170,6 +170,19 @@ def test_what_tokend_is_refused(s):
     refused(s, "tokend", ["call fchmod 2 0777", "call flock 2 2", "call fallocate 2 3 0 9", *LOG])
 
 
+def test_an_application_on_a_path_opens_streams_alone(s):
+    """BACKEND_URL=unix: is the one case in which the worker makes Unix sockets."""
+    orders = ["call socket 1 1 0", "call socket 1 2 0", "call socketpair 1 1 0 #"]
+    phone = start(s, "worker", orders, serves=False, BACKEND_URL=f"unix:{s.dir}/app.sock")
+    order(phone.child("worker"), 0)
+    phone.wait_log(r"attack: socket = \d+")
+    for number, call in ((1, "socket"), (2, "socketpair")):
+        old = phone.child("worker")
+        order(old, number)
+        phone.wait_log(rf"error worker: sandbox: refused system call {call} ")
+        until(lambda: phone.children().get("worker") not in (None, old), "a new worker", 30)
+
+
 def test_the_log_has_no_other_number(s):
     phone = start(s, "worker", [])
     for name, pid in phone.children().items():
