@@ -283,7 +283,7 @@ lint: format-check
 	--enable=warning,portability --suppress=missingIncludeSystem \
 	--suppress=funcArgOrderDifferent \
 	supervisor worker tokend common
-	@shellcheck packaging/*.sh packaging/make-secret packaging/completion/* \
+	@shellcheck packaging/*.sh packaging/*/*.sh packaging/make-secret packaging/completion/* \
 	$(addprefix packaging/debian/,postinst postrm prerm set-version tests/smoke) \
 	tests/*.sh tests/system/*.sh .ci/run
 	@codespell -q 3 -L inflight,te,nd,fo $(shell git ls-files 2>/dev/null | grep -v package-lock)

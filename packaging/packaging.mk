@@ -85,7 +85,7 @@ check-dist:
 
 # What building and checking the packages needs besides.
 PACKAGE_DEPS := debhelper dpkg-dev fakeroot lintian systemd systemd-container \
-	xz-utils
+	xz-utils rpm rpmlint makepkg pacman-package-manager libarchive-tools
 deps-packages:
 	$(Q)packaging/deps.sh $(PACKAGE_DEPS)
 
@@ -95,6 +95,16 @@ deb: dist
 # What lintian says is an error, its hints included; overrides have reasons.
 check-deb: deb
 	$(Q)lintian --allow-root --pedantic --fail-on error,warning $(O)/deb/*.changes
+
+rpm: dist
+	$(Q)packaging/rpm/build.sh $(O)/dist/$(DIST).tar.xz $(VERSION_TEXT) $(O)/rpm
+check-rpm: rpm
+	$(Q)rpmlint --strict -c packaging/rpm/rpmlint.toml $(O)/rpm/SPECS/*.spec \
+	$(O)/rpm/RPMS/*/*.rpm $(O)/rpm/SRPMS/*.rpm
+arch: dist
+	$(Q)packaging/arch/build.sh $(O)/dist/$(DIST).tar.xz $(VERSION_TEXT) $(O)/arch
+alpine: dist
+	$(Q)packaging/alpine/build.sh $(O)/dist/$(DIST).tar.xz $(VERSION_TEXT) $(O)/alpine
 
 # A real systemd, booted in a container with the package in it; DIRECTIVES=1:
 # the sandbox of the unit line by line instead.
@@ -107,4 +117,4 @@ check-units: units
 	$(O)/systemd/$$u > $(O)/systemd/$$u.exposure && good=0 || good=1; \
 	grep -v '✓' $(O)/systemd/$$u.exposure; [ $$good = 0 ] || exit 1; done
 
-.PHONY: deps-packages check-dist check-system check-units install uninstall setup units dist deb check-deb
+.PHONY: rpm check-rpm arch alpine deps-packages check-dist check-system check-units install uninstall setup units dist deb check-deb
