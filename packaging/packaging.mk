@@ -85,7 +85,8 @@ check-dist:
 
 # What building and checking the packages needs besides.
 PACKAGE_DEPS := debhelper dpkg-dev fakeroot lintian systemd systemd-container \
-	xz-utils rpm rpmlint makepkg pacman-package-manager libarchive-tools
+	xz-utils rpm rpmlint makepkg pacman-package-manager libarchive-tools \
+	buildah mmdebstrap
 deps-packages:
 	$(Q)packaging/deps.sh $(PACKAGE_DEPS)
 
@@ -106,6 +107,24 @@ arch: dist
 alpine: dist
 	$(Q)packaging/alpine/build.sh $(O)/dist/$(DIST).tar.xz $(VERSION_TEXT) $(O)/alpine
 
+# The image without a Docker engine, built and run.
+check-image: $(O)/switchboard $(O)/demo-backend
+	$(Q)tests/image.sh $(O)
+
+# The manifests against the models of the official client, offline; what kustomize
+# makes of them, where there is kubectl.
+KUBE := packaging/kubernetes
+check-kubernetes: $(O)/kubernetes/node_modules
+	$(Q)node tests/kubernetes/check.js $(O)/kubernetes $(KUBE)/sidecar $(KUBE)/statefulset
+	$(Q)if kubectl version --client >/dev/null 2>&1; then \
+	for b in sidecar statefulset; do kubectl kustomize $(KUBE)/$$b > $(O)/kubernetes/$$b.yaml || exit 1; done; \
+	node tests/kubernetes/check.js $(O)/kubernetes $(O)/kubernetes/sidecar.yaml $(O)/kubernetes/statefulset.yaml; fi
+$(O)/kubernetes/node_modules: tests/kubernetes/package-lock.json
+	@mkdir -p $(O)/kubernetes
+	$(Q)cp tests/kubernetes/package*.json $(O)/kubernetes/
+	$(Q)cd $(O)/kubernetes && npm ci --silent --no-audit --no-fund
+	@touch $@
+
 # A real systemd, booted in a container with the package in it; DIRECTIVES=1:
 # the sandbox of the unit line by line instead.
 check-system: deb $(O)/switchboard $(O)/demo-backend
@@ -117,4 +136,4 @@ check-units: units
 	$(O)/systemd/$$u > $(O)/systemd/$$u.exposure && good=0 || good=1; \
 	grep -v '✓' $(O)/systemd/$$u.exposure; [ $$good = 0 ] || exit 1; done
 
-.PHONY: rpm check-rpm arch alpine deps-packages check-dist check-system check-units install uninstall setup units dist deb check-deb
+.PHONY: check-kubernetes check-image rpm check-rpm arch alpine deps-packages check-dist check-system check-units install uninstall setup units dist deb check-deb
