@@ -237,6 +237,10 @@ soak: deps
 recovery: deps
 	$(Q)$(MAKE) --no-print-directory $(PROGS)
 	$(Q)$(PYTHON) -B tests/recovery/run.py $(O)
+# What docs/performance.md says, measured and written there.
+bench: deps
+	$(Q)$(MAKE) --no-print-directory $(PROGS)
+	$(Q)$(PYTHON) -B tests/bench/run.py $(O)
 asan: deps
 	$(Q)$(MAKE) --no-print-directory VARIANT=asan WERROR=1 \
 	all check-unit check-switchboard check-bridge check-it
@@ -283,16 +287,20 @@ lint: format-check
 	--enable=warning,portability --suppress=missingIncludeSystem \
 	--suppress=funcArgOrderDifferent \
 	supervisor worker tokend common
-	@shellcheck packaging/*.sh packaging/*/*.sh packaging/make-secret packaging/completion/* \
+	@shellcheck packaging/*.sh packaging/*/*.sh packaging/make-secret packaging/completion/* packaging/hooks/* \
 	$(addprefix packaging/debian/,postinst postrm prerm set-version tests/smoke) \
 	tests/*.sh tests/system/*.sh .ci/run
 	@codespell -q 3 -L inflight,te,nd,fo $(shell git ls-files 2>/dev/null | grep -v package-lock)
+
+# Before each commit: the form of what it touches.
+hooks:
+	$(INSTALL) -m 0755 packaging/hooks/pre-commit "$$(git rev-parse --git-path hooks)/pre-commit"
 
 clean:
 	rm -rf build
 
 FORCE:
 .PHONY: all deps check check-unit check-switchboard check-bridge check-it \
-	check-meta check-repro sbom mutants fuzz build-fuzz soak recovery asan coverage demo format format-check lint clean FORCE
+	check-meta check-repro sbom mutants fuzz build-fuzz soak recovery bench asan coverage demo hooks format format-check lint clean FORCE
 .DELETE_ON_ERROR:
 -include $(shell find $(O)/obj -name '*.d' 2>/dev/null)
