@@ -252,6 +252,44 @@ def check_documents():
     check("README's make targets exist", (t for t in targets if not re.search(rf"^{t}:", makefile, re.M)))
 
 
+def check_pages():
+    """What documents name exists: links, make targets, keys, commands, metrics, files."""
+    pages = {p: read(p) for p in [*glob.glob("*.md"), *glob.glob("docs/*.md")]}
+    prose = {p: t for p, t in pages.items() if p != "CHANGELOG.md"}
+    makefile = read("Makefile") + read("packaging/packaging.mk")
+
+    def broken(page, text):
+        for target, anchor in re.findall(r"\]\((?!https?:)([^)#\s]*)(#[^)]*)?\)", text):
+            path = os.path.normpath(os.path.join(os.path.dirname(page), target)) if target else page
+            if not os.path.exists(path):
+                yield f"{page}: {target}"
+            elif anchor:
+                heads = re.findall(r"^#+ (.*)", read(path), re.M)
+                if anchor[1:] not in {re.sub(r"[^a-z0-9_ -]", "", h.lower()).replace(" ", "-") for h in heads}:
+                    yield f"{page}: {target}{anchor}"
+    check("links of the documents lead somewhere", (f for p, t in pages.items() for f in broken(p, t)))
+    check("make targets in the documents exist", (
+        f"{p}: {t}" for p, text in prose.items() for t in set(re.findall(r"(?:`| {4}|\$ )make ([a-z][a-z-]+)", text))
+        if not re.search(rf"^(?:[a-z -]* )?{t}(?: [a-z -]*)?:", makefile, re.M)))
+    keys = set(re.findall(r"^    ROW\(([A-Z_]+),", read("common/conf.c"), re.M))
+    like = re.compile(r"`([A-Z][A-Z]+(?:_[A-Z]+)+)(?:=[^`]*)?`")
+    others = {"SOURCE_DATE_EPOCH", "NO_DEPS", "LISTEN_FDS", "PR_SET_PDEATHSIG", "SOCK_SEQPACKET", "AF_NETLINK", "POD_NAME"}
+    check("keys in the documents exist", (f"{p}: {k}" for p, text in prose.items() for k in set(like.findall(text))
+                                          if k not in keys | others and not k.startswith(("CAP_", "AF_", "CONF_", "ADD_", "REMOVE_"))))
+    commands = set(re.findall(r"^  ([a-z]+) ", output(f"{BUILD}/telephonectl", "help"), re.M)) | {"help"}
+    check("telephonectl's commands in the documents exist", (
+        f"{p}: {c}" for p, text in prose.items()
+        for c in set(re.findall(r"telephonectl (?:-s \S+ )?([a-z]+)", re.sub(r"\s+", " ", "\n".join(
+            re.findall(r"`[^`]*`|^    .*$", text, re.M)))))
+        if c not in commands))
+    metrics = set(re.findall(r'"(telephone_[a-z_]+)"', read("common/metrics.h")))
+    check("metrics in the documents exist", (f"{p}: {m}" for p, text in prose.items()
+                                             for m in set(re.findall(r"`(telephone_[a-z_]+)", text)) if m not in metrics | {"telephone_token"}))
+    check("files that CONTRIBUTING names exist", (
+        f for f in re.findall(r"`((?:common|worker|supervisor|tokend|tests|packaging|man)/[\w./-]+)`", read("CONTRIBUTING.md"))
+        if not os.path.exists(f)))
+
+
 def check_threat_model():
     """Each row names tests, and they exist (those of batches end with a number).
     The same of what docs/recovery.md promises."""
@@ -281,7 +319,7 @@ def check_promises():
     check("each test of fidelity has its promise", sorted(there - named))
 
 
-for step in (check_links, check_hardening, check_installed, check_units, check_no_attacks, check_sbom, check_includes, check_form, check_documents, check_threat_model):
+for step in (check_links, check_hardening, check_installed, check_units, check_no_attacks, check_sbom, check_includes, check_form, check_documents, check_pages, check_threat_model):
     step()
 check_promises()
 print(f"{passed} passed, {failed} failed")

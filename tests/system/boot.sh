@@ -38,7 +38,7 @@ ln -s /lib/systemd/system/multi-user.target "$root/etc/systemd/system/default.ta
 : >"$root/etc/machine-id"
 echo '127.0.0.7 app.test board.test' >>"$root/etc/hosts"
 mkdir "$root/root/check"
-cp "$deb" "$here/checks.py" "$build/switchboard" "$build/demo-backend" "$root/root/check/"
+cp "$deb" "$here/checks.py" docs/deployment.md "$build/switchboard" "$build/demo-backend" "$root/root/check/"
 cat >"$root/etc/systemd/system/check.service" <<'U'
 [Unit]
 Description=checks
