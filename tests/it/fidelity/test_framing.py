@@ -201,7 +201,7 @@ def test_head_and_bodiless(s):
 
 def test_an_endless_answer(s):
     s.backend = RawBackend()
-    s.start(REQUEST_TIMEOUT="700ms")
+    s.start(REQUEST_TIMEOUT="2s")
     s.backend.on("/hang", HOLD)
     equal(call(s, "GET", "/hang").json()["error"], "request_timeout", "nothing at all")
     s.backend.on("/endless", OK + b"Content-Type: text/event-stream\r\n\r\ndata: 1\n\n", HOLD)
