@@ -218,7 +218,7 @@ reload(struct dispatch *d)
 		log_warnx("TOKEN_DB_PATH changes only with a restart");
 	apply_conf(d);
 	store_set_timeout(d->keeper.store, conf_num(&d->conf, CONF_DB_TIMEOUT));
-	tokens_forgive(&d->keeper.tokens);
+	keeper_forgive(&d->keeper);
 	keeper_save(&d->keeper);
 	log_choice(d);
 	refresh_plan(d->refresh);

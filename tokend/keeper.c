@@ -109,7 +109,8 @@ keeper_take_inputs(struct keeper *k, const struct inputs *in)
 /* --- what the server says ------------------------------------------------ */
 
 bool
-keeper_refuse(struct keeper *k, const struct proto_refused *refused)
+keeper_refuse(
+    struct keeper *k, const struct proto_refused *refused, unsigned by_worker)
 {
 	enum proto_token_state state;
 	struct token *best = keeper_best(k, &state);
@@ -117,16 +118,17 @@ keeper_refuse(struct keeper *k, const struct proto_refused *refused)
 
 	if (best == NULL || strcmp(best->claims.jti, refused->jti) != 0)
 		return false;
-	if (!tokens_refuse(&k->tokens, refused->jti, refused->status))
+	if (!tokens_refuse(
+		&k->tokens, refused->jti, refused->status, by_worker)) {
+		keeper_recall(k);
 		return true; /* once more: it is the next one's turn */
+	}
 	k->refused++;
 	(void)util_fmt(k->refusal, sizeof(k->refusal),
 	    "jti %s was refused (%s)%s", refused->jti, by,
 	    best->claims.exp_s <= keeper_now_s() ? ", after its life" : "");
 	log_audit(LOG_LEVEL_WARN, "refused", "%s", k->refusal);
-	best = keeper_best(k, &state);
-	if (best->refused)
-		keeper_recall(k);
+	keeper_recall(k);
 	(void)keeper_best(k, &state);
 	log_warnx("plugboard refused the token %s (%s): %s", refused->jti, by,
 	    state == PROTO_TOKEN_REFUSED_ALL ? "there is no other"
@@ -139,7 +141,7 @@ keeper_refuse(struct keeper *k, const struct proto_refused *refused)
 }
 
 void
-keeper_revoke(struct keeper *k, struct token *token)
+keeper_revoke(struct keeper *k, struct token *token, unsigned by)
 {
 	log_errorx("plugboard has revoked the token %s: it is set aside and "
 		   "not presented again; give a new one (telephonectl token "
@@ -149,10 +151,41 @@ keeper_revoke(struct keeper *k, struct token *token)
 	    LOG_LEVEL_ERROR, "refused", "jti %s is revoked", token->claims.jti);
 	(void)util_fmt(k->refusal, sizeof(k->refusal), "jti %s was revoked",
 	    token->claims.jti);
-	(void)tokens_refuse(&k->tokens, token->claims.jti, 0);
+	(void)tokens_refuse(&k->tokens, token->claims.jti, 0, by);
 	token->revoked = true;
 	k->refused++;
 	keeper_recall(k);
+}
+
+bool
+keeper_unsay(struct keeper *k, unsigned by)
+{
+	unsigned i, n = tokens_unsay(&k->tokens, by);
+
+	for (i = 0; i < k->pasts; i++) {
+		if (k->past[i].refusals == 0 || k->past[i].said_by != by)
+			continue;
+		k->past[i].refusals = 0;
+		k->past[i].revoked = false;
+		n++;
+	}
+	if (n > 0)
+		log_info("the worker that said so of %u tokens is gone: they "
+			 "may be tried again",
+		    n);
+	return n > 0;
+}
+
+void
+keeper_forgive(struct keeper *k)
+{
+	unsigned i;
+
+	tokens_forgive(&k->tokens);
+	for (i = 0; i < k->pasts; i++) {
+		k->past[i].refusals = 0;
+		k->past[i].revoked = false;
+	}
 }
 
 /* --- what is odd ---------------------------------------------------------- */
@@ -188,11 +221,20 @@ keeper_warn(const struct keeper *k)
 
 /* --- life ----------------------------------------------------------------- */
 
+static void
+on_evict(const struct token *token, void *arg)
+{
+	if (token->row != -1)
+		keeper_remember(arg, token);
+}
+
 void
 keeper_init(struct keeper *k)
 {
 	memset(k, 0, sizeof(*k));
 	tokens_init(&k->tokens);
+	k->tokens.on_evict = on_evict;
+	k->tokens.arg = k;
 }
 
 void

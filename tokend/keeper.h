@@ -14,13 +14,21 @@
 #include "token.h"
 
 /* Rows that are remembered without their token: they are removed once they are
- * expired. Of more than these the next start sees to the rest. */
-#define KEEPER_PAST_MAX 128
-/* … or once they are more than this. */
-#define KEEPER_PAST_KEPT 8
+ * expired, and read again when all else is refused. Of more than these the next
+ * start sees to the rest. */
+#define KEEPER_PAST_MAX 1024
 struct keeper_past {
 	int64_t row, exp_s;
+	int64_t reign_ms;  /* how long it was here before another came */
+	unsigned refusals; /* as in struct token */
+	unsigned said_by;
+	bool revoked;
+	bool brought; /* by a refresh, since the start */
 };
+
+/* Unexpired rows that refreshes brought since the start. Each has put those
+ * before out of use, or it is false: more are of no use to anybody. */
+#define KEEPER_BROUGHT_MAX 8
 
 struct keeper {
 	struct tokens tokens;
@@ -57,11 +65,15 @@ void keeper_close(struct keeper *);
  * could read. Tries again what failed before. */
 void keeper_save(struct keeper *);
 
+/* One that is not the best is kept as well: it may be needed. */
+void keeper_save_also(struct keeper *, struct token *);
+
 /*
  * After a refresh: the server has put the earlier tokens out of use. They
- * leave the memory, but for those that are not stored; the rows of the latest
- * stay until they expire, and are read again if all else is refused. A revoked
- * one's row is removed.
+ * leave the memory, but for those that are not stored; their rows stay until
+ * they expire, and are read again if all else is refused. Beyond
+ * KEEPER_BROUGHT_MAX the one that was here for the shortest time goes: what was
+ * in use before somebody brought many at once stays.
  */
 void keeper_settle(struct keeper *, const struct token *fresh);
 
@@ -75,12 +87,18 @@ void keeper_set(struct keeper *, int fd, struct proto_report *);
 /* telephonectl token rotate. */
 void keeper_rotate(struct keeper *, struct proto_report *);
 
-/* The server said no to the current token. False: it is not the current one
- * (any more). */
-bool keeper_refuse(struct keeper *, const struct proto_refused *);
-/* … and for good: it is not presented again, not even when it is all there
- * is. */
-void keeper_revoke(struct keeper *, struct token *);
+/* The server said no to the current token, as the worker `by` tells. False: it
+ * is not the current one (any more). */
+bool keeper_refuse(struct keeper *, const struct proto_refused *, unsigned by);
+/* … and for good: it is not presented again while that worker lives, not even
+ * when it is all there is. */
+void keeper_revoke(struct keeper *, struct token *, unsigned by);
+/* That worker is gone, and what it said goes with it: it may have been in an
+ * attacker's hands, and to hear the server's no once more costs little. True
+ * when there was anything. */
+bool keeper_unsay(struct keeper *, unsigned by);
+/* The operator's reload: all is tried again. */
+void keeper_forgive(struct keeper *);
 
 /* The best candidate and its state. */
 struct token *keeper_best(const struct keeper *, enum proto_token_state *);

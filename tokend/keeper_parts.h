@@ -18,8 +18,12 @@ enum store_fault keeper_note(struct keeper *, enum store_fault);
  * by either seal. */
 int keeper_try_seals(struct keeper *, struct seal *, struct seal *previous);
 
-/* Remembers a row whose token is not, or will not be, among the candidates. */
-void keeper_remember(struct keeper *, int64_t row, int64_t exp_s);
+/* The row's token is among the candidates. */
+bool keeper_holds(const struct keeper *, int64_t row);
+
+/* Remembers the row of a token that is not, or will not be, among the
+ * candidates. */
+void keeper_remember(struct keeper *, const struct token *);
 
 /*
  * Makes the store ours unless it is. A store that could be read and cannot be
@@ -31,8 +35,9 @@ int keeper_adopt(struct keeper *);
 /* Writes one candidate to the store; sets unsaved when that fails. */
 void keeper_save_one(struct keeper *, struct token *);
 
-/* Takes in what is in the store and no candidate any more: when all that are
- * left were refused, an earlier one may yet do. */
+/* Takes in what is in the store and no candidate any more, a few at a time and
+ * those that were refused the least often: when all that are left were refused,
+ * an earlier one may yet do. */
 void keeper_recall(struct keeper *);
 
 #endif

@@ -11,33 +11,70 @@
 #include "secret.h"
 #include "util.h"
 
+/* How many rows are taken in at once: the others are there to be refused, too,
+ * and each has its turn. */
+#define RECALL_MAX (TOKEN_CANDIDATES_MAX / 2)
+
 struct reading {
 	struct keeper *keeper;
+	unsigned below; /* only what was refused less often; 0: all */
+	unsigned taken;
 	struct seal *seal, *previous; /* to be tried, in this order */
 	bool only_try;		      /* nothing is taken in */
 	char *text;
 	unsigned rows, readable, by_previous;
 };
 
-void
-keeper_remember(struct keeper *k, int64_t row, int64_t exp_s)
+static struct keeper_past *
+find_past(struct keeper *k, int64_t row)
 {
 	unsigned i;
 
 	for (i = 0; i < k->pasts; i++)
 		if (k->past[i].row == row)
-			return;
-	if (k->pasts < KEEPER_PAST_MAX)
-		k->past[k->pasts++] = (struct keeper_past){row, exp_s};
+			return &k->past[i];
+	return NULL;
 }
 
-static bool
-is_candidate(const struct tokens *t, int64_t row)
+void
+keeper_remember(struct keeper *k, const struct token *token)
+{
+	struct keeper_past *p = find_past(k, token->row);
+	bool known = p != NULL;
+
+	if (p == NULL && k->pasts < KEEPER_PAST_MAX)
+		p = &k->past[k->pasts++];
+	if (p == NULL)
+		return;
+	if (!known)
+		*p = (struct keeper_past){
+		    .row = token->row,
+		    .reign_ms = util_wall_ms() - token->since_ms,
+		    .brought = token->source == PROTO_SOURCE_REFRESH,
+		};
+	p->exp_s = token->claims.exp_s;
+	p->refusals = token->refusals;
+	p->said_by = token->said_by;
+	p->revoked = token->revoked;
+}
+
+/* It is among the candidates again, with what was said of it. */
+static void
+put_back(struct token *token, const struct keeper_past *p)
+{
+	token->refused = p->refusals > 0;
+	token->refusals = p->refusals;
+	token->said_by = p->said_by;
+	token->revoked = p->revoked;
+}
+
+bool
+keeper_holds(const struct keeper *k, int64_t row)
 {
 	unsigned i;
 
-	for (i = 0; i < t->count; i++)
-		if (t->candidate[i]->row == row)
+	for (i = 0; i < k->tokens.count; i++)
+		if (k->tokens.candidate[i]->row == row)
 			return true;
 	return false;
 }
@@ -46,20 +83,42 @@ static bool
 take_row(struct reading *r, int64_t id)
 {
 	struct keeper *k = r->keeper;
+	const struct keeper_past *p = find_past(k, id);
 	struct token *token;
 	const char *error;
 
-	if (is_candidate(&k->tokens, id))
-		return true;
 	token = tokens_add(&k->tokens, r->text, PROTO_SOURCE_STORE, id, &error);
 	if (token == NULL) {
 		log_audit(LOG_LEVEL_WARN, "refused",
 		    "row %" PRId64 " of the store is left out: %s", id, error);
 		return true;
 	}
+	if (p != NULL)
+		put_back(token, p);
 	if (token->claims.exp_s <= keeper_now_s())
-		keeper_remember(k, id, token->claims.exp_s);
-	return r->rows < 10 * TOKEN_CANDIDATES_MAX; /* the newest will do */
+		keeper_remember(k, token);
+	r->taken++;
+	return r->rows < KEEPER_PAST_MAX &&
+	    (r->below == 0 || r->taken < RECALL_MAX);
+}
+
+/* Whether the row would be of use: before it is opened. */
+static bool
+is_wanted(struct reading *r, int64_t id)
+{
+	const struct keeper_past *p;
+
+	if (r->only_try)
+		return true;
+	if (keeper_holds(r->keeper, id))
+		return false;
+	if (r->below == 0)
+		return true;
+	p = find_past(r->keeper, id);
+	if (p == NULL)
+		return r->keeper->pasts < KEEPER_PAST_MAX;
+	return !p->revoked && p->refusals < r->below &&
+	    (p->refusals == 0 || p->exp_s > keeper_now_s());
 }
 
 static bool
@@ -68,6 +127,10 @@ read_row(int64_t id, const char *sealed, void *arg)
 	struct reading *r = arg;
 
 	r->rows++;
+	if (!is_wanted(r, id)) {
+		r->readable++;
+		return true;
+	}
 	if (seal_open(r->seal, sealed, r->text, PROTO_TOKEN_MAX) == -1) {
 		if (r->previous == NULL ||
 		    seal_open(r->previous, sealed, r->text, PROTO_TOKEN_MAX) ==
@@ -128,16 +191,19 @@ keeper_recall(struct keeper *k)
 {
 	struct reading r = {
 	    .keeper = k, .seal = k->seal, .previous = k->previous};
-	unsigned before = k->tokens.count;
+	enum proto_token_state state;
+	const struct token *best;
 
-	if (k->store == NULL)
+	best = keeper_best(k, &state);
+	if (k->store == NULL || best == NULL || !best->refused)
 		return;
+	r.below = best->refusals;
 	r.text = secret_alloc(PROTO_TOKEN_MAX);
 	(void)keeper_note(k, store_each(k->store, read_row, &r));
 	secret_free(r.text, PROTO_TOKEN_MAX);
-	if (k->tokens.count > before)
-		log_info("%u earlier tokens of the store are tried again",
-		    k->tokens.count - before);
+	if (r.taken > 0)
+		log_info(
+		    "%u earlier tokens of the store are tried again", r.taken);
 }
 
 static int

@@ -30,9 +30,7 @@ keeper_set(struct keeper *k, int fd, struct proto_report *report)
 	token->refused = token->revoked = token->reserve = false;
 	keeper_audit(LOG_LEVEL_INFO, "set", token);
 	keeper_save(k);
-	/* One that is not the best is kept as well: it may be needed. */
-	if (token->row == -1 && !k->unsaved)
-		keeper_save_one(k, token);
+	keeper_save_also(k, token);
 	best = keeper_best(k, &state);
 	report->current = token == best;
 	report->stored = token->row != -1;

@@ -86,22 +86,6 @@ keeper_save_one(struct keeper *k, struct token *token)
 	free(sealed);
 }
 
-/* The oldest row leaves the list and the store: refreshes that come much more
- * often than tokens expire must not fill the disk. */
-static void
-remove_oldest(struct keeper *k, const struct token *best)
-{
-	unsigned i, oldest = 0;
-
-	for (i = 1; i < k->pasts; i++)
-		if (k->past[i].row < k->past[oldest].row)
-			oldest = i;
-	if (k->past[oldest].row != best->row)
-		(void)keeper_note(
-		    k, store_delete(k->store, k->past[oldest].row));
-	k->past[oldest] = k->past[--k->pasts];
-}
-
 static void
 remove_past(struct keeper *k, const struct token *best)
 {
@@ -116,8 +100,6 @@ remove_past(struct keeper *k, const struct token *best)
 			(void)keeper_note(k, store_delete(k->store, p->row));
 	}
 	k->pasts = kept;
-	while (k->pasts > KEEPER_PAST_KEPT)
-		remove_oldest(k, best);
 }
 
 /* What is expired, and not the last one standing, nor one of the operator's
@@ -178,20 +160,51 @@ keeper_save(struct keeper *k)
 		remove_expired(k, best);
 }
 
-/* It leaves the memory: true when it did. */
-static bool
-settle_one(struct keeper *k, struct token *token)
+void
+keeper_save_also(struct keeper *k, struct token *token)
 {
-	if (!token->revoked)
-		keeper_remember(k, token->row, token->claims.exp_s);
-	else if (keeper_note(k, store_delete(k->store, token->row)) != STORE_OK)
-		return false; /* or it would be read again */
-	tokens_remove(&k->tokens, token);
-	return true;
+	if (token->row == -1 && !k->unsaved)
+		keeper_save_one(k, token);
 }
 
-void
-keeper_settle(struct keeper *k, const struct token *fresh)
+/* How many rows refreshes brought; *worst is the first to go. One in reserve
+ * stands among the candidates and is not counted: there are few of those. */
+static unsigned
+count_brought(struct keeper *k, struct keeper_past **worst)
+{
+	struct keeper_past *p;
+	unsigned i, n = 0;
+
+	*worst = NULL;
+	for (i = 0; i < k->pasts; i++) {
+		p = &k->past[i];
+		if (!p->brought)
+			continue;
+		n++;
+		if (keeper_holds(k, p->row))
+			continue;
+		if (*worst == NULL || p->reign_ms < (*worst)->reign_ms)
+			*worst = p;
+	}
+	return n;
+}
+
+static void
+bound_brought(struct keeper *k)
+{
+	struct keeper_past *worst;
+
+	while (
+	    count_brought(k, &worst) >= KEEPER_BROUGHT_MAX && worst != NULL) {
+		if (keeper_note(k, store_delete(k->store, worst->row)) !=
+		    STORE_OK)
+			return;
+		*worst = k->past[--k->pasts];
+	}
+}
+
+static void
+forget_earlier(struct keeper *k, const struct token *fresh)
 {
 	enum proto_token_state state;
 	const struct token *best = keeper_best(k, &state);
@@ -202,8 +215,18 @@ keeper_settle(struct keeper *k, const struct token *fresh)
 		return; /* it does not stand in for the others yet */
 	while (i < k->tokens.count) {
 		token = k->tokens.candidate[i];
-		if (token == best || token->reserve || token->row == -1 ||
-		    !settle_one(k, token))
+		if (token == best || token->reserve || token->row == -1) {
 			i++;
+			continue;
+		}
+		keeper_remember(k, token);
+		tokens_remove(&k->tokens, token);
 	}
+}
+
+void
+keeper_settle(struct keeper *k, const struct token *fresh)
+{
+	forget_earlier(k, fresh);
+	bound_brought(k);
 }

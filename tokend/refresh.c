@@ -29,6 +29,8 @@ struct refresh {
 	int64_t due_ms; /* wall clock; 0: not planned */
 	uint32_t last_id;
 	uint32_t asked; /* the outstanding id, 0: none */
+	bool may_come;	/* a token for the last question, late or not */
+	bool said;	/* … that another one came */
 	unsigned failed_in_a_row;
 	int64_t save_ms; /* how long the last wait for a save was */
 	struct refresh_counts counts;
@@ -134,6 +136,8 @@ ask(struct refresh *r)
 		return;
 	}
 	r->asked = r->last_id;
+	r->may_come = true;
+	r->said = false;
 	r->due_ms = 0;
 	set_timer(r->timer, ANSWER_MS);
 }
@@ -162,7 +166,7 @@ log_failure(const struct refresh *r, enum proto_refresh outcome)
 }
 
 static void
-fail(struct refresh *r, enum proto_refresh outcome)
+fail(struct refresh *r, unsigned by, enum proto_refresh outcome)
 {
 	enum proto_token_state state;
 	struct token *best = keeper_best(r->params.keeper, &state);
@@ -171,7 +175,7 @@ fail(struct refresh *r, enum proto_refresh outcome)
 	r->failed_in_a_row++;
 	log_failure(r, outcome);
 	if (outcome == PROTO_REFRESH_REVOKED && best != NULL) {
-		keeper_revoke(r->params.keeper, best);
+		keeper_revoke(r->params.keeper, best, by);
 		r->params.ops->on_change(r->params.arg);
 	}
 	refresh_plan(r);
@@ -182,7 +186,7 @@ static void
 fail_unheard(struct refresh *r, enum proto_refresh outcome)
 {
 	r->counts.outcome[outcome]++;
-	fail(r, outcome);
+	fail(r, 0, outcome);
 	r->params.ops->on_end(r->params.arg);
 }
 
@@ -248,13 +252,34 @@ judge(const struct refresh *r, const char *text, bool *reserve)
 	return NULL;
 }
 
+/* The token is among the candidates now. */
+static void
+keep(struct keeper *k, struct token *token, bool reserve)
+{
+	token->refused = token->revoked = false;
+	token->refusals = 0;
+	token->reserve = reserve;
+	keeper_save(k);
+	keeper_save_also(k, token);
+	keeper_settle(k, token);
+	log_info("token refreshed: jti %s expires in %" PRId64 " s",
+	    token->claims.jti, token->claims.exp_s - util_wall_ms() / 1000);
+	log_audit(LOG_LEVEL_INFO, "refreshed",
+	    "jti %s, path_id %s, issued %" PRId64 ", expires %" PRId64 "%s%s",
+	    token->claims.jti, token->claims.path_id, token->claims.iat_s,
+	    token->claims.exp_s, reserve ? ", in reserve" : "",
+	    token->row == -1 ? ", not stored" : "");
+	keeper_warn(k);
+}
+
 static bool
 take(struct refresh *r, const char *text)
 {
 	struct keeper *k = r->params.keeper;
+	enum proto_token_state state;
+	struct token *before = keeper_best(k, &state), *token = NULL;
 	bool reserve;
 	const char *error = judge(r, text, &reserve);
-	struct token *token = NULL;
 
 	if (error == NULL)
 		token = tokens_add(
@@ -265,26 +290,36 @@ take(struct refresh *r, const char *text)
 		    "what a refresh brought: %s", error);
 		return false;
 	}
-	token->refused = token->revoked = false;
-	token->reserve = reserve;
-	keeper_save(k);
-	keeper_settle(k, token);
-	log_info("token refreshed: jti %s expires in %" PRId64 " s",
-	    token->claims.jti, token->claims.exp_s - util_wall_ms() / 1000);
-	log_audit(LOG_LEVEL_INFO, "refreshed",
-	    "jti %s, path_id %s, issued %" PRId64 ", expires %" PRId64 "%s%s",
-	    token->claims.jti, token->claims.path_id, token->claims.iat_s,
-	    token->claims.exp_s, reserve ? ", in reserve" : "",
-	    token->row == -1 ? ", not stored" : "");
-	keeper_warn(k);
+	if (before != NULL) /* the best one has not made room */
+		token_believe(token, before);
+	keep(k, token, reserve);
 	return true;
 }
 
+/* Nobody is waiting for it, nor has been. */
+static void
+refuse_unasked(struct refresh *r)
+{
+	r->counts.unusable++;
+	if (r->said)
+		return;
+	r->said = true;
+	log_warnx("a worker sent a token that nobody asked it for: it is not "
+		  "taken");
+}
+
 bool
-refresh_put(struct refresh *r, uint32_t id, const struct proto_put *put)
+refresh_put(
+    struct refresh *r, unsigned by, uint32_t id, const struct proto_put *put)
 {
 	bool waited = r->asked != 0 && id == r->asked;
 
+	if (put->outcome == PROTO_REFRESH_OK && !waited && !r->may_come) {
+		refuse_unasked(r);
+		return false;
+	}
+	if (put->outcome == PROTO_REFRESH_OK)
+		r->may_come = false;
 	if (put->outcome == PROTO_REFRESH_OK && take(r, put->token)) {
 		r->asked = 0;
 		r->counts.outcome[PROTO_REFRESH_OK]++;
@@ -298,7 +333,7 @@ refresh_put(struct refresh *r, uint32_t id, const struct proto_put *put)
 	else if (waited)
 		r->counts.outcome[put->outcome]++;
 	if (waited)
-		fail(r,
+		fail(r, by,
 		    put->outcome == PROTO_REFRESH_OK ? PROTO_REFRESH_REFUSED
 						     : put->outcome);
 	return false;
@@ -346,6 +381,7 @@ refresh_create(const struct refresh_params *params)
 	if (r == NULL)
 		fatalx("out of memory");
 	r->params = *params;
+	r->may_come = true; /* what the tokend before this asked for */
 	r->timer = evtimer_new(params->base, on_timer, r);
 	r->save = evtimer_new(params->base, on_save, r);
 	if (r->timer == NULL || r->save == NULL)

@@ -42,9 +42,15 @@ void refresh_plan(struct refresh *);
 /* The worker that was asked is gone. */
 void refresh_lost(struct refresh *);
 
-/* A worker's answer; a good token is taken even when nobody waits for it, for
- * the server has already put the old one out of use. True: it was kept. */
-bool refresh_put(struct refresh *, uint32_t id, const struct proto_put *);
+/*
+ * A worker's answer, from the worker `by`; id is 0 when that is not the one
+ * that was asked. A good token is taken even when nobody waits for it any more,
+ * for the server has already put the old one out of use; but one for each time
+ * that a worker was asked (and one that a tokend before this asked for), since
+ * nobody but the server can tell a forged one. True: it was kept.
+ */
+bool refresh_put(
+    struct refresh *, unsigned by, uint32_t id, const struct proto_put *);
 
 /* Milliseconds to the next one, -1: none is planned. */
 int64_t refresh_in_ms(const struct refresh *);

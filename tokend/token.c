@@ -11,6 +11,7 @@
 #define RETRY_FIRST_MS 5000
 #define RETRY_MAX_MS (5 * 60 * 1000)
 #define RETRY_MIN_MS 1000
+#define BELIEVED_MIN_S 3600
 
 void
 tokens_init(struct tokens *t)
@@ -85,8 +86,8 @@ is_better(const struct token *a, const struct token *b, int64_t now_s)
 		return ra > rb;
 	if (ra == RANK_REFUSED && a->refusals != b->refusals)
 		return a->refusals < b->refusals;
-	if (a->claims.iat_s != b->claims.iat_s)
-		return a->claims.iat_s > b->claims.iat_s;
+	if (a->issued_s != b->issued_s)
+		return a->issued_s > b->issued_s;
 	if (a->source != b->source)
 		return a->source > b->source; /* refreshed, given, stored */
 	if (a->claims.exp_s != b->claims.exp_s)
@@ -129,19 +130,58 @@ tokens_offer(
 	return NULL;
 }
 
+/* The worst but for `spared`, of the stored ones or of all. */
+static struct token *
+find_worst(const struct tokens *t, const struct token *spared, bool stored)
+{
+	int64_t now_s = util_wall_ms() / 1000;
+	struct token *worst = NULL, *token;
+	unsigned i;
+
+	for (i = 0; i < t->count; i++) {
+		token = t->candidate[i];
+		if (token == spared || (stored && token->row == -1))
+			continue;
+		if (worst == NULL || is_better(worst, token, now_s))
+			worst = token;
+	}
+	return worst;
+}
+
 static void
 make_room(struct tokens *t)
 {
-	int64_t now_s = util_wall_ms() / 1000;
-	struct token *worst = NULL;
-	unsigned i;
+	enum proto_token_state state;
+	struct token *best, *worst;
 
 	if (t->count < TOKEN_CANDIDATES_MAX)
 		return;
-	for (i = 0; i < t->count; i++)
-		if (worst == NULL || is_better(worst, t->candidate[i], now_s))
-			worst = t->candidate[i];
+	best = tokens_best(t, util_wall_ms() / 1000, &state);
+	worst = find_worst(t, best, true);
+	if (worst == NULL)
+		worst = find_worst(t, best, false);
+	if (t->on_evict != NULL)
+		t->on_evict(worst, t->arg);
 	tokens_remove(t, worst);
+}
+
+static struct token *
+token_new(const char *text, const struct jwt *claims)
+{
+	struct token *token = calloc(1, sizeof(*token));
+
+	if (token == NULL)
+		fatalx("out of memory");
+	token->text = secret_alloc(PROTO_TOKEN_MAX);
+	(void)util_strlcpy(token->text, text, PROTO_TOKEN_MAX);
+	token->claims = *claims;
+	token->row = -1;
+	token->since_ms = util_wall_ms();
+	token->issued_s = claims->iat_s;
+	if (token->issued_s > token->since_ms / 1000)
+		token->issued_s = token->since_ms / 1000;
+	token->life_s = claims->exp_s - token->issued_s;
+	return token;
 }
 
 static struct token *
@@ -169,14 +209,7 @@ tokens_add(struct tokens *t, const char *text, enum proto_source source,
 		return NULL;
 	if (token == NULL) {
 		make_room(t);
-		token = calloc(1, sizeof(*token));
-		if (token == NULL)
-			fatalx("out of memory");
-		token->text = secret_alloc(PROTO_TOKEN_MAX);
-		(void)util_strlcpy(token->text, text, PROTO_TOKEN_MAX);
-		token->claims = claims;
-		token->row = -1;
-		token->since_ms = util_wall_ms();
+		token = token_new(text, &claims);
 		t->candidate[t->count++] = token;
 	}
 	token->source = source;
@@ -187,7 +220,7 @@ tokens_add(struct tokens *t, const char *text, enum proto_source source,
 }
 
 bool
-tokens_refuse(struct tokens *t, const char *jti, uint16_t status)
+tokens_refuse(struct tokens *t, const char *jti, uint16_t status, unsigned by)
 {
 	struct token *token;
 	bool found = false;
@@ -201,6 +234,7 @@ tokens_refuse(struct tokens *t, const char *jti, uint16_t status)
 		token->refused = true;
 		token->refusals++;
 		token->status = status;
+		token->said_by = by;
 	}
 	return found;
 }
@@ -215,15 +249,36 @@ tokens_refused(const struct tokens *t)
 	return n;
 }
 
+static void
+forgive_one(struct token *token)
+{
+	token->refused = token->revoked = false;
+	token->refusals = 0;
+}
+
 void
 tokens_forgive(struct tokens *t)
 {
 	unsigned i;
 
+	for (i = 0; i < t->count; i++)
+		forgive_one(t->candidate[i]);
+}
+
+unsigned
+tokens_unsay(struct tokens *t, unsigned by)
+{
+	struct token *token;
+	unsigned i, n = 0;
+
 	for (i = 0; i < t->count; i++) {
-		t->candidate[i]->refused = t->candidate[i]->revoked = false;
-		t->candidate[i]->refusals = 0;
+		token = t->candidate[i];
+		if (!token->refused || token->said_by != by)
+			continue;
+		forgive_one(token);
+		n++;
 	}
+	return n;
 }
 
 int64_t
@@ -243,11 +298,21 @@ jitter(int64_t ms, int64_t percent, uint32_t random)
 	return ms - span + (2 * span * (int64_t)(random >> 8) >> 24);
 }
 
+void
+token_believe(struct token *token, const struct token *before)
+{
+	int64_t max_s = 2 * before->life_s;
+
+	if (max_s < BELIEVED_MIN_S)
+		max_s = BELIEVED_MIN_S;
+	if (token->life_s > max_s)
+		token->life_s = max_s;
+}
+
 int64_t
 token_due_ms(const struct token *token, int64_t interval_ms, uint32_t random)
 {
-	int64_t iat_ms = token->claims.iat_s * 1000;
-	int64_t life_ms = token->claims.exp_s * 1000 - iat_ms;
+	int64_t iat_ms = token->issued_s * 1000, life_ms = token->life_s * 1000;
 	int64_t latest_ms = iat_ms + life_ms / 6 * 5, due_ms;
 
 	if (interval_ms > 0)

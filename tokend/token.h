@@ -20,7 +20,8 @@
 #include "jwt.h"
 #include "proto.h"
 
-/* Candidates held at most; the least useful one makes room. */
+/* Candidates held at most; the least useful one that can be read again makes
+ * room. */
 #define TOKEN_CANDIDATES_MAX 16
 
 struct token {
@@ -29,9 +30,13 @@ struct token {
 	enum proto_source source;
 	int64_t row;	   /* in the store, -1: not stored */
 	int64_t since_ms;  /* wall clock: when it came here */
+	int64_t issued_s;  /* iat, but not later than that: what a token says
+			      of the future must not put it first for ever */
+	int64_t life_s;	   /* what the schedule goes by: claims, or less */
 	uint16_t status;   /* of the refusal: 403, or 0 for its join */
 	bool refused;	   /* set aside: the server may yet take it */
 	unsigned refusals; /* how often, since it was last forgiven */
+	unsigned said_by;  /* the worker that last said so */
 	bool revoked;	   /* set aside for good */
 	bool reserve;	   /* refreshed, but it would expire before the one that
 			      it replaces: for when that is refused */
@@ -42,6 +47,9 @@ struct tokens {
 	struct token *candidate[TOKEN_CANDIDATES_MAX];
 	unsigned count;
 	const struct jwt_key *key; /* borrowed; NULL: nothing is verified */
+	/* One makes room: it is still whole. NULL: nobody asks. */
+	void (*on_evict)(const struct token *, void *arg);
+	void *arg;
 };
 
 void tokens_init(struct tokens *);
@@ -67,18 +75,28 @@ tokens_best(const struct tokens *, int64_t now_s, enum proto_token_state *);
 struct token *
 tokens_offer(const struct tokens *, int64_t now_s, enum proto_token_state *);
 
-/* The server said no, again maybe. True when there was an unrefused one with
- * that jti. */
-bool tokens_refuse(struct tokens *, const char *jti, uint16_t status);
+/* The server said no, again maybe, as the worker `by` tells. True when there
+ * was an unrefused one with that jti. */
+bool
+tokens_refuse(struct tokens *, const char *jti, uint16_t status, unsigned by);
 /* How many are set aside. */
 unsigned tokens_refused(const struct tokens *);
 /* All refusals are forgotten. */
 void tokens_forgive(struct tokens *);
+/* … that this worker told of: how many. */
+unsigned tokens_unsay(struct tokens *, unsigned by);
 
 /* How far ahead of this clock it was issued, 0: it was not, or by no more
  * than clocks differ. */
 #define TOKEN_SKEW_S 5
 int64_t token_skew_s(const struct token *, int64_t now_s);
+
+/*
+ * It is to replace `before`, by a worker's word alone: the schedule believes it
+ * no life more than twice as long, or an hour, so that a false one does not
+ * put the next refresh off until the true one has expired.
+ */
+void token_believe(struct token *, const struct token *before);
 
 /*
  * When this token should be refreshed (wall clock, ms): at half of its life,

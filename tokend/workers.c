@@ -14,12 +14,17 @@
 
 #define WORKERS_MAX 8
 
+struct worker {
+	struct peer *peer;
+	unsigned id; /* never used again: what it said is known by it */
+};
+
 struct workers {
 	struct event_base *base;
 	struct keeper *keeper;
 	struct refresh *refresh;
-	struct peer *worker[WORKERS_MAX]; /* the newest last */
-	unsigned count;
+	struct worker worker[WORKERS_MAX]; /* the newest last */
+	unsigned count, last_id;
 	struct peer *asked; /* the one that refreshes */
 	bool open;
 	int early[WORKERS_MAX]; /* conversations that came before that */
@@ -60,8 +65,8 @@ workers_news(struct workers *w)
 	unsigned i;
 
 	for (i = 0; i < w->count; i++)
-		if (peer_state(w->worker[i]) == PROTO_RUNNING)
-			send_token(w, w->worker[i], 0);
+		if (peer_state(w->worker[i].peer) == PROTO_RUNNING)
+			send_token(w, w->worker[i].peer, 0);
 	workers_figures(w);
 }
 
@@ -94,11 +99,30 @@ workers_figures(struct workers *w)
 	unsigned i;
 
 	for (i = 0; i < w->count; i++)
-		if (peer_state(w->worker[i]) == PROTO_RUNNING)
-			send_figures(w, w->worker[i]);
+		if (peer_state(w->worker[i].peer) == PROTO_RUNNING)
+			send_figures(w, w->worker[i].peer);
 }
 
 static void end_worker(struct workers *, struct peer *, const char *why);
+
+/* Its place, or count. */
+static unsigned
+find_worker(const struct workers *w, const struct peer *p)
+{
+	unsigned i;
+
+	for (i = 0; i < w->count && w->worker[i].peer != p; i++)
+		;
+	return i;
+}
+
+static unsigned
+id_of(const struct workers *w, const struct peer *p)
+{
+	unsigned i = find_worker(w, p);
+
+	return i < w->count ? w->worker[i].id : 0;
+}
 
 /* Asked about a token that is no longer the current one, the next TOKEN_GET
  * is answer enough. */
@@ -111,7 +135,7 @@ on_token_refused(struct workers *w, struct peer *p, struct ipc_frame *frame)
 		end_worker(w, p, "a malformed TOKEN_REFUSED");
 		return;
 	}
-	if (!keeper_refuse(w->keeper, &refused))
+	if (!keeper_refuse(w->keeper, &refused, id_of(w, p)))
 		return;
 	refresh_plan(w->refresh);
 	workers_figures(w);
@@ -121,15 +145,16 @@ static void
 on_token_put(struct workers *w, struct peer *p, struct ipc_frame *frame)
 {
 	struct proto_put *put = secret_alloc(sizeof(*put));
+	bool asked = p == w->asked;
 
 	if (proto_get_put(frame, put) == -1) {
 		secret_free(put, sizeof(*put));
 		end_worker(w, p, "a malformed TOKEN_PUT");
 		return;
 	}
-	if (p == w->asked)
+	if (asked)
 		w->asked = NULL;
-	(void)refresh_put(w->refresh, frame->id, put);
+	(void)refresh_put(w->refresh, id_of(w, p), asked ? frame->id : 0, put);
 	secret_free(put, sizeof(*put));
 	workers_figures(w);
 }
@@ -173,10 +198,8 @@ on_worker_frame(struct peer *p, struct ipc_frame *frame, void *arg)
 static void
 remove_worker(struct workers *w, struct peer *p)
 {
-	unsigned i;
+	unsigned i = find_worker(w, p);
 
-	for (i = 0; i < w->count && w->worker[i] != p; i++)
-		;
 	if (i == w->count)
 		return;
 	memmove(&w->worker[i], &w->worker[i + 1],
@@ -189,11 +212,16 @@ static void
 forget_worker(struct workers *w, struct peer *p)
 {
 	bool asked = p == w->asked;
+	unsigned id = id_of(w, p);
 
 	remove_worker(w, p);
 	if (asked) {
 		w->asked = NULL;
 		refresh_lost(w->refresh);
+	}
+	if (keeper_unsay(w->keeper, id)) {
+		refresh_plan(w->refresh);
+		workers_news(w);
 	}
 }
 
@@ -232,9 +260,9 @@ add_worker(struct workers *w, int fd)
 	struct peer *p;
 
 	if (w->count == WORKERS_MAX)
-		remove_worker(w, w->worker[0]);
+		forget_worker(w, w->worker[0].peer);
 	p = peer_create(&params);
-	w->worker[w->count++] = p;
+	w->worker[w->count++] = (struct worker){p, ++w->last_id};
 	peer_send_put(
 	    p, PROTO_HELLO, 0, space, proto_put_hello(space, PROTO_TOKEND));
 }
@@ -267,9 +295,9 @@ workers_ask(struct workers *w, uint32_t id)
 	unsigned i;
 
 	for (i = w->count; i > 0; i--) {
-		if (peer_state(w->worker[i - 1]) != PROTO_RUNNING)
+		if (peer_state(w->worker[i - 1].peer) != PROTO_RUNNING)
 			continue;
-		w->asked = w->worker[i - 1];
+		w->asked = w->worker[i - 1].peer;
 		peer_send_empty(w->asked, PROTO_REFRESH_DUE, id);
 		return true;
 	}
@@ -296,7 +324,7 @@ workers_free(struct workers *w)
 	if (w == NULL)
 		return;
 	while (w->count > 0)
-		remove_worker(w, w->worker[0]);
+		remove_worker(w, w->worker[0].peer);
 	while (w->early_count > 0)
 		(void)close(w->early[--w->early_count]);
 	free(w);

@@ -272,7 +272,7 @@ def unmount(where):
 def test_a_full_disk(s):
     where = mounted(s, "size=256k")
     try:
-        tokend = Tokend(s, db=f"{where}/t.db", token=fresh("given"))
+        tokend = Tokend(s, db=f"{where}/t.db", token=fresh("given", iat=-6000, ttl=9000))
         equal(tokend.offered(), ("VALID", "given"))
         with open(f"{where}/ballast", "wb", buffering=0) as f:
             try:
@@ -280,9 +280,9 @@ def test_a_full_disk(s):
                     pass
             except OSError:
                 pass
+        tokend.refresh(fresh("r", iat=-5000, ttl=9000))  # one that is to be refreshed at once
         for n in range(20):  # its log may have room left
-            tokend.put(fresh(f"r{n}" + "x" * 200, iat=n - 5))
-            tokend.worker.wait("TOKEN")
+            tokend.refresh(fresh(f"r{n}" + "x" * 200, iat=n - 4990, ttl=9000))
             if "no space is left there" in tokend.log():
                 break
         check("no space is left there; make some, it is tried again" in tokend.log(), tokend.log())

@@ -51,6 +51,7 @@ class Conversation:
 
     def __init__(self):
         self.sock, self.other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.asked = None  # the refresh that is waited for
         self.other.setblocking(False)  # it belongs to the description, so to tokend too
 
     def send(self, kind, payload=b"", id=0, fd=None):
@@ -70,6 +71,8 @@ class Conversation:
         if not packet:
             return None
         kind, _, id, _ = struct.unpack_from("<HHII", packet)
+        if NAME[kind] == "REFRESH_DUE":
+            self.asked = id
         return NAME[kind], id, packet[12:]
 
     def wait(self, *kinds, seconds=5):
@@ -146,7 +149,21 @@ class Tokend:
         check(self.worker.wait("HELLO") is not None, "no HELLO")
 
     def put(self, token, id=0, outcome="OK"):
+        self.worker.asked = None
         self.worker.send("TOKEN_PUT", bytes([REFRESH[outcome]]) + text(token), id)
+
+    def is_asked(self, seconds):
+        """For a refresh, by now or within these seconds."""
+        end = time.monotonic() + seconds
+        while self.worker.asked is None and select.select([self.worker.sock], [], [], max(0, end - time.monotonic()))[0]:
+            self.worker.receive()
+        return self.worker.asked is not None
+
+    def refresh(self, token, seconds=5):
+        """Waits to be asked, and answers; the news are read."""
+        check(self.is_asked(seconds), "nobody asks for a refresh")
+        self.put(token, self.worker.asked)
+        check(self.worker.wait("TOKEN") is not None, "no news")
 
     def refused(self, jti, status=403):
         self.worker.send("TOKEN_REFUSED", struct.pack("<H", status) + text(jti))

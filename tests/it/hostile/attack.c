@@ -22,6 +22,9 @@
  *	listener HOW	the health listener is shut down (shut) or blocks
  *	bomb		forks until there are no more, 50 at most
  *	stay		a fork that says each second that it lives
+ *	send WHERE TYPE ID HEX	one packet with this payload
+ *	puts N PAD	N TOKEN_PUTs to tokend, each with another forged token,
+ *			PAD bytes longer than needed, while its answers are read
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -344,6 +347,87 @@ attack_stay(char **w)
 	}
 }
 
+static void
+attack_send(char **w)
+{
+	static uint8_t payload[2048];
+	struct packet p;
+	unsigned byte;
+
+	memset(&p, 0, sizeof(p));
+	p.frame.type = (uint16_t)argument(w[2]);
+	p.frame.id = (uint32_t)argument(w[3]);
+	p.frame.payload = payload;
+	while (p.len < sizeof(payload) && w[4] != NULL &&
+	    sscanf(w[4] + 2 * p.len, "%2x", &byte) == 1)
+		payload[p.len++] = (uint8_t)byte;
+	p.frame.len = (uint32_t)p.len;
+	say("send", send_packet(where(w[1]), &p), errno);
+}
+
+/* --- forged tokens -------------------------------------------------------- */
+
+/* of a length that three divides */
+static size_t
+base64url(char *out, const char *in, size_t len)
+{
+	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmn"
+				     "opqrstuvwxyz0123456789-_";
+	const uint8_t *at = (const uint8_t *)in, *end = at + len;
+	size_t n = 0;
+	uint32_t v;
+	int shift;
+
+	for (; at < end; at += 3) {
+		v = (uint32_t)at[0] << 16 | (uint32_t)at[1] << 8 | at[2];
+		for (shift = 18; shift >= 0; shift -= 6)
+			out[n++] = digits[v >> shift & 63];
+	}
+	return n;
+}
+
+/* Issued in 2065, the next one a second later, good until 2096. */
+static void
+forge(char *token, size_t size, long i, int pad)
+{
+	static char json[12000], encoded[16000];
+	int n = snprintf(json, sizeof(json),
+	    "{\"sub\":\"s\",\"path_id\":\"demo\",\"jti\":\"forged-%ld\","
+	    "\"iat\":%ld,\"exp\":4000000000,\"pad\":\"%*s\"}",
+	    i, 3000000000 + i, pad, "");
+
+	while (n % 3 != 0)
+		json[n++] = ' ';
+	encoded[base64url(encoded, json, (size_t)n)] = '\0';
+	(void)snprintf(token, size, "eyJhbGciOiJIUzI1NiJ9.%s.AAAA", encoded);
+}
+
+static void
+attack_puts(char **w)
+{
+	static struct proto_put put = {.outcome = PROTO_REFRESH_OK};
+	static uint8_t space[IPC_PAYLOAD_MAX];
+	static char sink[IPC_HEADER_LEN + IPC_PAYLOAD_MAX];
+	struct packet p;
+	int peer = where("peer");
+	long i, sent = 0;
+
+	memset(&p, 0, sizeof(p));
+	p.frame.type = PROTO_TOKEN_PUT;
+	p.frame.payload = space;
+	for (i = 0; i < argument(w[1]); i++) {
+		forge(put.token, sizeof(put.token), i, (int)argument(w[2]));
+		p.frame.len = (uint32_t)proto_put_put(space, &put);
+		p.len = p.frame.len;
+		while ((sent = send_packet(peer, &p)) < 0 && errno == EAGAIN)
+			while (recv(peer, sink, sizeof(sink), MSG_DONTWAIT) > 0)
+				;
+		if (sent < 0)
+			break;
+	}
+	say("puts", sent < 0 ? -1 : i, errno);
+}
+
 /* --- orders --------------------------------------------------------------- */
 
 static const struct {
@@ -360,6 +444,8 @@ static const struct {
     {"listener", attack_listener},
     {"stay", attack_stay},
     {"bomb", attack_bomb},
+    {"send", attack_send},
+    {"puts", attack_puts},
 };
 
 /* One line, up to its end or the file's. */

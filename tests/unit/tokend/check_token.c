@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "token.h"
 
@@ -68,15 +69,15 @@ START_TEST(refused_ones_come_last)
 	tokens_init(&tokens);
 	add("a", 100, 1000, PROTO_SOURCE_STORE);
 	add("b", 200, 1000, PROTO_SOURCE_GIVEN);
-	ck_assert(!tokens_refuse(&tokens, "c", 403));
-	ck_assert(tokens_refuse(&tokens, "b", 403));
-	ck_assert(!tokens_refuse(&tokens, "b", 403));
+	ck_assert(!tokens_refuse(&tokens, "c", 403, 1));
+	ck_assert(tokens_refuse(&tokens, "b", 403, 1));
+	ck_assert(!tokens_refuse(&tokens, "b", 403, 1));
 	ck_assert_str_eq(best(250, PROTO_TOKEN_VALID), "a");
 	ck_assert_str_eq(best(2000, PROTO_TOKEN_EXPIRED), "a");
-	ck_assert(tokens_refuse(&tokens, "a", 403));
+	ck_assert(tokens_refuse(&tokens, "a", 403, 1));
 	/* b was refused twice: each has its turn. */
 	ck_assert_str_eq(best(250, PROTO_TOKEN_REFUSED_ALL), "a");
-	ck_assert(!tokens_refuse(&tokens, "a", 403));
+	ck_assert(!tokens_refuse(&tokens, "a", 403, 1));
 	ck_assert_str_eq(best(250, PROTO_TOKEN_REFUSED_ALL), "b");
 	tokens_forgive(&tokens);
 	ck_assert_str_eq(best(250, PROTO_TOKEN_VALID), "b");
@@ -137,6 +138,7 @@ START_TEST(refresh_is_spread_and_never_too_late)
 		life = 2 + (int)(seed >> 8) % 3000000;
 		interval = i % 2 == 0 ? 0 : 1000 * ((int64_t)(r >> 12) + 1);
 		t->claims.exp_s = 1000 + life;
+		t->life_s = life;
 		t->since_ms = 1000000 + (int64_t)life * (r % 900);
 		due = token_due_ms(t, interval, r) - 1000000;
 		ck_assert_int_le(due, (int64_t)life * 1000 / 6 * 5);
@@ -176,6 +178,95 @@ START_TEST(retries_slow_down_but_not_beyond_life)
 }
 END_TEST
 
+static bool evicted;
+
+static void
+on_evict(const struct token *t, void *arg)
+{
+	ck_assert_str_eq(t->claims.jti, arg);
+	evicted = true;
+}
+
+/* What can be read again makes room, be it better, but never the best. */
+START_TEST(what_is_not_stored_makes_no_room)
+{
+	char jti[16], stored[] = "t4";
+	int i;
+
+	tokens_init(&tokens);
+	tokens.on_evict = on_evict;
+	tokens.arg = stored;
+	for (i = 0; i < TOKEN_CANDIDATES_MAX; i++) {
+		(void)snprintf(jti, sizeof(jti), "t%d", i);
+		add(jti, 100 + i, 2000000000, PROTO_SOURCE_GIVEN)->row =
+		    i == 4 || i == TOKEN_CANDIDATES_MAX - 1 ? i : -1;
+	}
+	add("more", 99, 2000000000, PROTO_SOURCE_REFRESH);
+	ck_assert(evicted);
+	ck_assert_uint_eq(tokens.count, TOKEN_CANDIDATES_MAX);
+	ck_assert_str_eq(best(1000, PROTO_TOKEN_VALID), jti);
+	tokens_clear(&tokens);
+}
+END_TEST
+
+/* iat counts at most as the moment when a token came. */
+START_TEST(the_future_is_not_for_ever)
+{
+	int now = (int)time(NULL);
+
+	tokens_init(&tokens);
+	add("false", now + 100000, now + 200000, PROTO_SOURCE_REFRESH)
+	    ->issued_s--; /* it came a second ago */
+	add("given", now + 50000, now + 200000, PROTO_SOURCE_GIVEN);
+	ck_assert_str_eq(best(now, PROTO_TOKEN_VALID), "given");
+	add("refreshed", now + 1, now + 3600, PROTO_SOURCE_REFRESH);
+	ck_assert_str_eq(best(now, PROTO_TOKEN_VALID), "refreshed");
+	tokens_clear(&tokens);
+}
+END_TEST
+
+START_TEST(what_a_worker_said_goes_with_it)
+{
+	tokens_init(&tokens);
+	add("a", 100, 1000, PROTO_SOURCE_STORE);
+	add("b", 200, 1000, PROTO_SOURCE_GIVEN)->revoked = true;
+	ck_assert(tokens_refuse(&tokens, "a", 403, 1));
+	ck_assert(tokens_refuse(&tokens, "b", 0, 2));
+	ck_assert_uint_eq(tokens_unsay(&tokens, 3), 0);
+	ck_assert_uint_eq(tokens_unsay(&tokens, 1), 1);
+	ck_assert_str_eq(best(250, PROTO_TOKEN_VALID), "a");
+	ck_assert_uint_eq(tokens_unsay(&tokens, 2), 1);
+	ck_assert_str_eq(best(250, PROTO_TOKEN_VALID), "b");
+	/* What another one says after it stays. */
+	ck_assert(tokens_refuse(&tokens, "b", 403, 4));
+	ck_assert(!tokens_refuse(&tokens, "b", 403, 5));
+	ck_assert_uint_eq(tokens_unsay(&tokens, 4), 0);
+	ck_assert_str_eq(best(250, PROTO_TOKEN_VALID), "a");
+	tokens_clear(&tokens);
+}
+END_TEST
+
+START_TEST(a_long_life_is_believed_by_and_by)
+{
+	struct token *before, *t;
+	int now = (int)time(NULL);
+
+	tokens_init(&tokens);
+	before = add("a", now - 7200, now + 7200, PROTO_SOURCE_GIVEN);
+	t = add("b", now, 2000000000, PROTO_SOURCE_REFRESH);
+	token_believe(t, before);
+	ck_assert_int_le(
+	    token_due_ms(t, 0, UINT32_MAX / 2), (now + 14400) * 1000LL);
+	t = add("c", now, now + 28800, PROTO_SOURCE_REFRESH);
+	token_believe(t, before);
+	ck_assert_int_eq(t->life_s, 28800);
+	before->life_s = 6;
+	token_believe(t, before);
+	ck_assert_int_eq(t->life_s, 3600);
+	tokens_clear(&tokens);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -190,6 +281,10 @@ main(void)
 	tcase_add_test(tc, refresh_is_due_at_half_of_life);
 	tcase_add_test(tc, refresh_is_spread_and_never_too_late);
 	tcase_add_test(tc, retries_slow_down_but_not_beyond_life);
+	tcase_add_test(tc, what_is_not_stored_makes_no_room);
+	tcase_add_test(tc, the_future_is_not_for_ever);
+	tcase_add_test(tc, what_a_worker_said_goes_with_it);
+	tcase_add_test(tc, a_long_life_is_believed_by_and_by);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);

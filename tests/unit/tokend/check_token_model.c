@@ -169,7 +169,7 @@ be_refused(struct made *m)
 
 	m->refused = true;
 	m->refusals++;
-	ck_assert(tokens_refuse(&tokens, m->jti, 403) == first);
+	ck_assert(tokens_refuse(&tokens, m->jti, 403, 1) == first);
 }
 
 static void
