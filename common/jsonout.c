@@ -25,7 +25,10 @@ jsonout_string(const char *text)
 			(void)printf("\\%c", *p);
 		else if (*p < 0x20 || *p == 0x7f)
 			(void)printf("\\u%04x", *p);
-		else
+		else if (*p == 0xc2 && p[1] < 0xa0) { /* a terminal obeys */
+			(void)printf("\\u%04x", *++p);
+			valid--;
+		} else
 			(void)putchar(*p);
 	}
 	(void)putchar('"');

@@ -303,3 +303,16 @@ log_async(enum log_level level, const char *proc, const char *what,
 	log_line_puts(&l, json ? ")\"}\n" : ")\n");
 	log_line_write(&l, level);
 }
+
+const char *
+log_plain(char *dst, size_t size, const char *text)
+{
+	struct log_line l;
+
+	l.len = 0;
+	(void)log_line_escape(&l, LOG_FORMAT_TEXT, text,
+	    size - 1 < LOG_LINE_MAX ? size - 1 : LOG_LINE_MAX);
+	memcpy(dst, l.data, l.len);
+	dst[l.len] = '\0';
+	return dst;
+}

@@ -82,6 +82,14 @@ void log_set_journal(bool);
 uint64_t log_dropped(void);
 
 /*
+ * The text as a line of the log would have it, for a terminal: what is a
+ * control character, or no UTF-8, stands there as \xNN. Cut at size; dst.
+ */
+const char *log_plain(char *dst, size_t size, const char *text);
+/* Of an identifier or a short text, whole. */
+#define LOG_PLAIN_MAX 2048
+
+/*
  * A line from a signal handler: "proc: what name (number)". Neither allocates
  * nor formats by stdio.
  */

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "ipc.h"
+#include "log.h"
 #include "proto.h"
 #include "telephonectl.h"
 #include "util.h"
@@ -134,14 +135,14 @@ take_walls(struct status *s, const struct ipc_frame *frame)
 static int
 take(struct talk *t, const struct ipc_frame *frame)
 {
-	static char text[PROTO_TEXT_MAX];
+	static char text[PROTO_TEXT_MAX], plain[LOG_PLAIN_MAX];
 	struct status *s = &t->answers->status;
 
 	switch (frame->type) {
 	case PROTO_TEXT:
 		if (proto_get_text(frame, text) == -1)
 			return -1;
-		(void)printf("%s\n", text);
+		(void)printf("%s\n", log_plain(plain, sizeof(plain), text));
 		return 0;
 	case PROTO_SUPERVISOR_STATUS:
 		return proto_get_supervisor_status(frame, &s->supervisor);

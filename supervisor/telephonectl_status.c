@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "jsonout.h"
+#include "log.h"
 #include "telephonectl_status.h"
 #include "util.h"
 
@@ -87,7 +88,7 @@ print_tunnel(const struct proto_worker_status *w)
 static void
 print_token(const struct proto_tokend_status *t)
 {
-	char a[AGE_MAX];
+	char a[AGE_MAX], p[LOG_PLAIN_MAX], j[LOG_PLAIN_MAX];
 	int64_t left_ms = t->exp_s * 1000 - util_wall_ms();
 
 	if (t->state == PROTO_TOKEN_NONE) {
@@ -96,7 +97,8 @@ print_token(const struct proto_tokend_status *t)
 	}
 	(void)printf("token        %s, from %s, path_id %s, jti %s\n",
 	    proto_token_state_name(t->state), proto_source_name(t->source),
-	    t->path_id, t->jti);
+	    log_plain(p, sizeof(p), t->path_id),
+	    log_plain(j, sizeof(j), t->jti));
 	(void)printf("             %s %s%s",
 	    left_ms > 0 ? "expires in" : "expired",
 	    age(left_ms > 0 ? left_ms : -left_ms, a),
@@ -109,8 +111,8 @@ print_token(const struct proto_tokend_status *t)
 	    t->refresh_failures, t->rows,
 	    t->unsaved ? ", NOT the current one" : "");
 	if (t->refusal[0] != '\0')
-		(void)printf(
-		    "set aside    %u; last: %s\n", t->set_aside, t->refusal);
+		(void)printf("set aside    %u; last: %s\n", t->set_aside,
+		    log_plain(p, sizeof(p), t->refusal));
 }
 
 /* What all have in common in one line, then who has what. */
@@ -137,9 +139,10 @@ void
 status_print(const struct status *s)
 {
 	const struct proto_supervisor_status *p = &s->supervisor;
-	char a[AGE_MAX];
+	char a[AGE_MAX], plain[LOG_PLAIN_MAX];
 
-	(void)printf("telephone    %s, %s, up %s\n", p->version,
+	(void)printf("telephone    %s, %s, up %s\n",
+	    log_plain(plain, sizeof(plain), p->version),
 	    s->has_worker && s->worker.draining	   ? "draining"
 		: s->has_worker && s->worker.ready ? "ready"
 						   : "not ready",
@@ -157,7 +160,8 @@ status_print(const struct status *s)
 	    p->pid, p->worker_pid, p->worker_restarts, p->tokend_pid,
 	    p->tokend_restarts);
 	(void)printf("config       %s, generation %u, %s\n",
-	    p->config[0] != '\0' ? p->config : "environment only",
+	    p->config[0] != '\0' ? log_plain(plain, sizeof(plain), p->config)
+				 : "environment only",
 	    p->generation,
 	    p->root ? "a user for each process" : "one user for all");
 	print_walls(s);

@@ -55,17 +55,29 @@ print_time(const char *name, int64_t s)
 	(void)printf("%-13s%s UTC\n", name, text);
 }
 
+/* What others wrote, be they our own processes, is not for a terminal as it
+ * is. */
+static void
+print_text(const char *name, const char *text)
+{
+	char plain[LOG_PLAIN_MAX];
+
+	(void)printf("%-13s%s\n", name, log_plain(plain, sizeof(plain), text));
+}
+
 static void
 print_token(const struct proto_tokend_status *t)
 {
+	char plain[LOG_PLAIN_MAX];
+
 	(void)printf("%-13s%s\n", "state", proto_token_state_name(t->state));
 	if (t->state != PROTO_TOKEN_NONE) {
 		(void)printf("%-13s%s%s\n", "source",
 		    proto_source_name(t->source),
 		    t->unsaved ? ", not in the store yet" : "");
-		(void)printf("%-13s%s\n", "path_id", t->path_id);
-		(void)printf("%-13s%s\n", "subject", t->sub);
-		(void)printf("%-13s%s\n", "jti", t->jti);
+		print_text("path_id", t->path_id);
+		print_text("subject", t->sub);
+		print_text("jti", t->jti);
 		print_time("issued", t->iat_s);
 		print_time("expires", t->exp_s);
 		(void)printf("%-13s%s\n", "signature",
@@ -80,7 +92,7 @@ print_token(const struct proto_tokend_status *t)
 	    "stored", t->rows, t->unreadable);
 	if (t->refusal[0] != '\0')
 		(void)printf("%-13s%u; last: %s\n", "set aside", t->set_aside,
-		    t->refusal);
+		    log_plain(plain, sizeof(plain), t->refusal));
 }
 
 static void
@@ -160,18 +172,20 @@ static int
 print_report(int code, const struct answers *answers, bool json, bool set)
 {
 	const struct proto_report *r = &answers->report;
+	char p[LOG_PLAIN_MAX], j[LOG_PLAIN_MAX];
 
 	if (!answers->has_report)
 		return code;
 	if (!json) {
 		if (set && r->jti[0] != '\0')
-			(void)printf(
-			    "jti %s, path_id %s: ", r->jti, r->path_id);
+			(void)printf("jti %s, path_id %s: ",
+			    log_plain(j, sizeof(j), r->jti),
+			    log_plain(p, sizeof(p), r->path_id));
 		else if (!set)
 			(void)printf("%" PRIu64 " rows, %" PRIu64
 				     " sealed anew, %" PRIu64 " unreadable: ",
 			    r->rows, r->resealed, r->unreadable);
-		(void)printf("%s\n", r->text);
+		(void)printf("%s\n", log_plain(p, sizeof(p), r->text));
 		return code;
 	}
 	(void)printf("{\"ok\":%s", code == EX_OK ? "true" : "false");

@@ -135,6 +135,14 @@ static const struct claim strings[] = {
 static const struct claim numbers[] = {
     NUMBER("iat", iat_s), NUMBER("exp", exp_s)};
 
+/* Of both sets: a terminal obeys U+0080 to U+009F, too. */
+static bool
+is_control(const unsigned char *s)
+{
+	return s[0] < 0x20 || s[0] == 0x7f ||
+	    (s[0] == 0xc2 && s[1] >= 0x80 && s[1] < 0xa0);
+}
+
 static bool
 take_string(const cJSON *item, char *dst)
 {
@@ -145,7 +153,7 @@ take_string(const cJSON *item, char *dst)
 	    util_strlcpy(dst, s, PROTO_ID_MAX) >= PROTO_ID_MAX)
 		return false;
 	for (i = 0; s[i] != '\0'; i++)
-		if ((unsigned char)s[i] < 0x20 || s[i] == 0x7f)
+		if (is_control((const unsigned char *)s + i))
 			return false;
 	/* An escaped lone surrogate gets past the first check. */
 	return utf8_is_valid((const uint8_t *)s, i);

@@ -5,6 +5,7 @@
  * --check it judges what was given and the store for others, who never read a
  * secret, and leaves (diagnose.h).
  */
+#include <signal.h>
 #include <string.h>
 #include <sysexits.h>
 #include <time.h>
@@ -41,6 +42,8 @@ main(int argc, char **argv)
 
 	log_init("tokend", LOG_LEVEL_INFO, LOG_FORMAT_TEXT);
 	priv_harden();
+	/* A store that may not grow is a fault of the store, not the end. */
+	(void)signal(SIGXFSZ, SIG_IGN);
 	reserve_memory();
 	if (argc > 1 && strcmp(argv[1], "--check") == 0)
 		return diagnose_main(argv + 2);

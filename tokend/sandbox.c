@@ -4,17 +4,21 @@
  * in the store's directory, and nothing that reaches anybody. It can make no
  * socket, so it speaks to those alone whose descriptors it was given.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdbool.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
 #include "conf.h"
+#include "log.h"
 #include "sandbox.h"
 #include "util.h"
 
@@ -127,6 +131,34 @@ static const struct sandbox_call calls[] = {
     SANDBOX_OK(exit_group),
 };
 
+/* Another telephone's, or what was moved aside. */
+static bool
+is_of_a_store(const char *name, const char *store)
+{
+	return name[0] == '.' || strstr(name, ".db") != NULL ||
+	    strncmp(name, store, strlen(store)) == 0;
+}
+
+/* All of the store's directory is open to tokend: SQLite makes files in it. */
+static void
+warn_of_others(const char *directory, const char *store)
+{
+	DIR *d = opendir(directory);
+	const struct dirent *entry;
+
+	while (d != NULL && (entry = readdir(d)) != NULL) {
+		if (is_of_a_store(entry->d_name, store))
+			continue;
+		log_warnx("the directory of TOKEN_DB_PATH (%s) holds other "
+			  "things (%s), which tokend may change as well: give "
+			  "the store a directory of its own",
+		    directory, entry->d_name);
+		break;
+	}
+	if (d != NULL)
+		(void)closedir(d);
+}
+
 #define FILES_MAX 64
 #define STORE_MAX (256ULL << 20)
 #define MEMORY_MAX (256ULL << 20)
@@ -150,11 +182,13 @@ sandbox_enter(const struct conf *conf)
 	    .path_count = 1,
 	};
 	struct sandbox_path store;
-	char path[PATH_MAX];
+	char path[PATH_MAX], name[PATH_MAX];
 
 	(void)util_strlcpy(
 	    path, conf_text(conf, CONF_TOKEN_DB_PATH), sizeof(path));
+	(void)util_strlcpy(name, path, sizeof(name));
 	store.path = dirname(path);
+	warn_of_others(store.path, basename(name));
 	store.rights = SANDBOX_READ | SANDBOX_LIST | SANDBOX_WRITE;
 	policy.paths = &store;
 	if (policy.mode != SANDBOX_OFF)

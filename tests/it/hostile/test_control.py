@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
 """Clients of the control socket that are none: a bad one never costs more
 than its own connection."""
-import os, random, socket, struct, subprocess, time
+import os, random, re, socket, struct, subprocess, threading, time
 
 import harness
 from harness import check, equal, until
+from hostile.test_children import types
 
 TYPES = 40  # more than there are
 IDLE_CLIENTS = 6  # whoever is not root gets so many; root always finds two more
@@ -117,3 +118,31 @@ def test_connections_without_end(s):
     check(rests <= 10, f"{rests} times 50 connections were taken in 3 s")
     equal(s.call("GET", "/bytes/5").status, 200)
     answers(phone)
+
+
+def test_what_a_terminal_would_obey(s):
+    """telephonectl prints what others wrote so that a terminal only shows it,
+    be it tokend in an attacker's hands that wrote it."""
+    evil = b"a\x1b[2Jb\xc2\x9bcc\xff"
+    shown, path = "a\\x1b[2Jb\\xc2\\x9bcc\\xff", f"{s.dir}/evil.sock"
+    text = lambda data: struct.pack("<I", len(data)) + data
+    status = struct.pack("<BBqqqQQQQIBB", 1, 1, 1, 4000000000, -1, 0, 0, 1, 0, 1, 0, 0) + text(evil) * 4
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    listener.bind(path)
+    listener.listen(5)
+    t = types()
+
+    def answer():
+        while True:
+            sock, _ = listener.accept()
+            sock.recv(70000)
+            for name, payload in (("TEXT", text(evil)), ("TOKEND_STATUS", status), ("DONE", b"\0")):
+                sock.send(struct.pack("<HHII", t[name], 0, 0, len(payload)) + payload)
+    threading.Thread(target=answer, daemon=True).start()
+    for words, count in ((["version"], 1), (["token", "show"], 5), (["status"], 4)):
+        done = subprocess.run([f"{s.bin}/telephonectl", "-s", path, *words], capture_output=True, timeout=60, env={})
+        check(not re.search(rb"[\x00-\x09\x0b-\x1f\x7f]|\xc2[\x80-\x9f]|\xff", done.stdout), done.stdout)
+        equal(done.stdout.decode().count(shown), count, done.stdout + done.stderr)
+    done = subprocess.run([f"{s.bin}/telephonectl", "-s", path, "token", "show", "--json"], capture_output=True, timeout=60, env={})
+    check(not re.search(rb"[\x00-\x09\x0b-\x1f\x7f]|\xc2[\x80-\x9f]|\xff", done.stdout), done.stdout)
+    equal(done.stdout.decode().count("a\\u001b[2Jb\\u009bcc\\ufffd"), 4, done.stdout)

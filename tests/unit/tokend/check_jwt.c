@@ -105,6 +105,8 @@ static const struct {
     {WITH("\"s\"", "null", "\"j\"", "1", "2"), "claim path_id"},
     {WITH("\"s\"", "\"a\\nb\"", "\"j\"", "1", "2"), "claim path_id"},
     {WITH("\"s\"", "\"p\"", "\"\\ud800\"", "1", "2"), ""},
+    {WITH("\"s\"", "\"p\"", "\"\\u009b2J\"", "1", "2"), "claim jti"},
+    {WITH("\"s\"", "\"\xc2\x80\"", "\"j\"", "1", "2"), "claim path_id"},
     {WITH("\"s\"", "\"p\\u0000x\"", "\"j\"", "1", "2"), "NUL"},
     {WITH("\"s\"", "\"\xff\"", "\"j\"", "1", "2"), "not UTF-8"},
     {WITH("\"s\"", "\"p\"", "\"j\"", "\"1\"", "2"), "claim iat"},
