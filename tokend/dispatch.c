@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Birth: HELLO → CONF…, FD… → CONF_END: drop → judge secret and token → open
- * the store → CONF_ACK → sandbox → READY. The same messages again, in
+ * Birth: HELLO → CONF…, FD… → CONF_END: drop → sandbox → judge secret and
+ * token → open the store → CONF_ACK → READY. The same messages again, in
  * RUNNING, are a reload: all of it is judged before any of it is taken.
  */
 #include <errno.h>
@@ -21,6 +21,7 @@
 #include "refresh.h"
 #include "sandbox.h"
 #include "sandbox_report.h"
+#include "store_fault.h"
 #include "util.h"
 #include "workers.h"
 
@@ -179,6 +180,18 @@ send_ack(struct dispatch *d, int code)
 	    proto_put_u8(space, (uint8_t)code));
 }
 
+/* What the sandbox would have no room for later: the look-up of this user's
+ * name, and what libcrypto reads when it is used for the first time. */
+static void
+warm_up(void)
+{
+	static const char any[] = "00000000000000000000000000000000"
+				  "00000000000000000000000000000000";
+
+	store_fault_prepare();
+	seal_free(seal_create(any));
+}
+
 static void
 be_born(struct dispatch *d)
 {
@@ -189,6 +202,8 @@ be_born(struct dispatch *d)
 	log_set_format((enum log_format)conf_num(&d->next, CONF_LOG_FORMAT));
 	drop(d, was_root);
 	apply_conf(d);
+	warm_up();
+	sandbox_enter(&d->conf);
 	code = open_all(d, was_root);
 	send_ack(d, code);
 	if (code != EX_OK) {
@@ -198,7 +213,6 @@ be_born(struct dispatch *d)
 	}
 	keeper_save(&d->keeper);
 	log_choice(d);
-	sandbox_enter(&d->conf);
 	sandbox_report(d->supervisor, SANDBOX_TOKEND);
 	peer_send_empty(d->supervisor, PROTO_READY, 0);
 	peer_set_state(d->supervisor, PROTO_RUNNING);

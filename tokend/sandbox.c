@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tokend's rights, from when the store is open: the loop, its packets, SQLite
- * in the store's directory, and nothing that reaches anybody. It can make no
- * socket, so it speaks to those alone whose descriptors it was given.
+ * tokend's rights, from before it reads a secret, a token or the store: the
+ * loop, its packets, SQLite in the store's directory, and nothing that reaches
+ * anybody. It can make no socket, so it speaks to those alone whose descriptors
+ * it was given.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -179,18 +180,21 @@ sandbox_enter(const struct conf *conf)
 	    .calls = calls,
 	    .call_count = UTIL_COUNT(calls),
 	    .landlock = true,
-	    .path_count = 1,
+	    .path_count = 2,
 	};
-	struct sandbox_path store;
+	/* Who holds the store, when another one does, is read there. */
+	struct sandbox_path paths[2] = {
+	    {.path = "/proc/locks", .rights = SANDBOX_READ}};
+	struct sandbox_path *store = &paths[1];
 	char path[PATH_MAX], name[PATH_MAX];
 
 	(void)util_strlcpy(
 	    path, conf_text(conf, CONF_TOKEN_DB_PATH), sizeof(path));
 	(void)util_strlcpy(name, path, sizeof(name));
-	store.path = dirname(path);
-	warn_of_others(store.path, basename(name));
-	store.rights = SANDBOX_READ | SANDBOX_LIST | SANDBOX_WRITE;
-	policy.paths = &store;
+	store->path = dirname(path);
+	warn_of_others(store->path, basename(name));
+	store->rights = SANDBOX_READ | SANDBOX_LIST | SANDBOX_WRITE;
+	policy.paths = paths;
 	if (policy.mode != SANDBOX_OFF)
 		sandbox_limit(&limits);
 	sandbox_apply(&policy, false);

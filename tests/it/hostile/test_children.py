@@ -2,7 +2,7 @@
 """Children in an attacker's hands: the executables of build/hostile, whose
 orders (attack.c) are given by each test. An order runs inside the walls of the
 process that it is given to, so what it gets is what an attacker would get."""
-import ctypes, os, re, shutil, signal, socket
+import ctypes, os, re, shutil, signal, socket, sqlite3
 
 import harness
 from harness import LeftOut, check, equal, stat_of, until
@@ -233,6 +233,23 @@ def test_holding_descriptors(s):
     check(100 < held <= 16384, f"{held} descriptors")
     equal(phone.children()["tokend"], before["tokend"])
     equal(phone.ctl("version").returncode, 0)
+
+
+def test_tokend_reads_the_store_behind_its_walls(s):
+    """A store is a file that somebody else may have written."""
+    if harness.SANDBOX == "off":
+        raise LeftOut("this variant runs without a sandbox")
+    s.start().stop()
+    db = sqlite3.connect(f"{s.dir}/telephone.db", isolation_level=None)
+    db.execute("PRAGMA locking_mode = EXCLUSIVE")
+    db.execute("BEGIN EXCLUSIVE")
+    phone = s.start(wait=None, DB_TIMEOUT="30s")
+    pid = until(lambda: phone.children().get("tokend"), "tokend")
+    until(lambda: has_walls(pid), "its walls stand")
+    check(not phone.has_log(r"info tokend: token: "), "it has read the store")
+    db.execute("ROLLBACK")
+    db.close()
+    phone.wait_joined()
 
 
 # --- frames -------------------------------------------------------------------
