@@ -68,7 +68,6 @@ sandbox_shared(enum sandbox_process process, uint32_t *violations)
 
 enum {
 	BIT_SECCOMP = 1 << 2, /* the mode is below it */
-	BIT_CHROOT = 1 << 3,
 	BIT_CONNECTS = 1 << 4,
 	BIT_SIGNALS = 1 << 5,
 	BIT_NO_LANDLOCK = 1 << 6,
@@ -78,8 +77,7 @@ uint32_t
 sandbox_pack(const struct sandbox_level *l)
 {
 	return (uint32_t)l->mode | (l->seccomp ? BIT_SECCOMP : 0) |
-	    (l->chroot ? BIT_CHROOT : 0) | (l->connects ? BIT_CONNECTS : 0) |
-	    (l->signals ? BIT_SIGNALS : 0) |
+	    (l->connects ? BIT_CONNECTS : 0) | (l->signals ? BIT_SIGNALS : 0) |
 	    (l->no_landlock ? BIT_NO_LANDLOCK : 0) | (uint32_t)l->landlock << 8;
 }
 
@@ -90,7 +88,6 @@ sandbox_unpack(struct sandbox_level *l, uint32_t bits)
 
 	l->mode = mode < SANDBOX_MODES ? (enum sandbox_mode)mode : SANDBOX_OFF;
 	l->seccomp = (bits & BIT_SECCOMP) != 0;
-	l->chroot = (bits & BIT_CHROOT) != 0;
 	l->connects = (bits & BIT_CONNECTS) != 0;
 	l->signals = (bits & BIT_SIGNALS) != 0;
 	l->no_landlock = (bits & BIT_NO_LANDLOCK) != 0;
@@ -120,10 +117,9 @@ sandbox_text(const struct sandbox_level *l, char space[SANDBOX_TEXT_MAX])
 		    ", landlock ABI %u (files%s%s)", l->landlock,
 		    l->connects ? ", connects" : "",
 		    l->signals ? ", signals" : "");
-	(void)util_fmt(space, SANDBOX_TEXT_MAX, "%s%s%s%s",
+	(void)util_fmt(space, SANDBOX_TEXT_MAX, "%s%s%s",
 	    l->mode == SANDBOX_LOG ? "log only, " : "",
-	    l->seccomp ? "seccomp" : "no seccomp", files,
-	    l->chroot ? ", chroot" : "");
+	    l->seccomp ? "seccomp" : "no seccomp", files);
 	return space;
 }
 

@@ -159,7 +159,6 @@ struct sandbox_policy {
 struct sandbox_level {
 	enum sandbox_mode mode;
 	bool seccomp;
-	bool chroot;	  /* nothing of the file system is in sight */
 	uint8_t landlock; /* ABI in use, 0: none */
 	bool connects;	  /* TCP only to the named ports (ABI 4) */
 	bool signals;	  /* none out of the sandbox (ABI 6) */

@@ -5,10 +5,14 @@
  * so this table says what nobody here ever needs; the children's say what
  * each one needs. It has no Landlock: its children would inherit that, too.
  *
- * As root it keeps five capabilities: to give children their users (SETUID,
- * SETGID, SYS_CHROOT), to end one that hangs (KILL), and to read what the
- * operator named on a reload, whoever owns it (DAC_READ_SEARCH: what it could
- * do anyway with SETUID).
+ * As root it keeps four capabilities: to give children their users (SETUID,
+ * SETGID), to end one that hangs (KILL), and to read what the operator named on
+ * a reload, whoever owns it (DAC_READ_SEARCH: what it could do anyway with
+ * SETUID). None is for a chroot: the worker can open no path at all, and tokend
+ * none outside of its directory.
+ *
+ * Of the resource limits it has those that its children may inherit, too: the
+ * descriptors of the one that has most, and no core files (priv.h).
  */
 #include <errno.h>
 #include <sched.h>
@@ -101,14 +105,17 @@ static const struct sandbox_call calls[] = {
 static const int capabilities[] = {
     CAP_SETUID,
     CAP_SETGID,
-    CAP_SYS_CHROOT,
     CAP_KILL,
     CAP_DAC_READ_SEARCH,
 };
 
+/* worker/sandbox.c has as many. */
+#define FILES_MAX 16384
+
 void
 sandbox_enter(const struct conf *conf)
 {
+	static const struct sandbox_limits limits = {.files = FILES_MAX};
 	struct sandbox_policy policy = {
 	    .process = SANDBOX_SUPERVISOR,
 	    .mode = (enum sandbox_mode)conf_num(conf, CONF_SANDBOX),
@@ -121,6 +128,8 @@ sandbox_enter(const struct conf *conf)
 
 	if (priv_is_root())
 		priv_keep(capabilities, UTIL_COUNT(capabilities));
+	if (policy.mode != SANDBOX_OFF)
+		sandbox_limit(&limits);
 	sandbox_apply(&policy, priv_is_root());
 	if (policy.mode == SANDBOX_ENFORCE)
 		log_info(

@@ -238,7 +238,6 @@ json_walls(const struct status *s)
 		jsonout_int("landlock_abi", w->level.landlock);
 		jsonout_bool("connects", w->level.connects);
 		jsonout_bool("signals", w->level.signals);
-		jsonout_bool("chroot", w->level.chroot);
 		jsonout_int("violations", w->violations);
 		(void)putchar('}');
 	}

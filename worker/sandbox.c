@@ -25,6 +25,7 @@
 
 #include "backend.h"
 #include "conf.h"
+#include "conf_check.h"
 #include "lookup.h"
 #include "reach.h"
 #include "sandbox.h"
@@ -76,6 +77,10 @@
 
 /* A connection for each request and each WebSocket, and room. */
 #define FILES_MAX 16384
+
+/* Of address space besides MEMORY_MAX, which is what may be used of it: for
+ * whatever the counting of that does not see. */
+#define SPACE_MORE (256LL << 20)
 
 /* --- the worker ----------------------------------------------------------- */
 
@@ -223,6 +228,7 @@ sandbox_enter(const struct conf *conf)
 	/* The spool is the one file that is written. */
 	limits.file_bytes =
 	    (uint64_t)conf_num(conf, CONF_SPOOL_MAX) + (1u << 20);
+	limits.memory_bytes = (uint64_t)(conf_memory_max(conf) + SPACE_MORE);
 	add_ports(&policy, conf);
 	if (policy.mode != SANDBOX_OFF)
 		sandbox_limit(&limits);

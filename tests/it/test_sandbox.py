@@ -7,8 +7,8 @@ import harness
 from harness import LeftOut, check, equal, free_port, request, until
 
 PROCESSES = ("worker", "lookup", "tokend")
-# setgid, setuid, sys_chroot, kill, dac_read_search
-CAPABILITIES = 1 << 6 | 1 << 7 | 1 << 18 | 1 << 5 | 1 << 2
+# setgid, setuid, kill, dac_read_search
+CAPABILITIES = 1 << 6 | 1 << 7 | 1 << 5 | 1 << 2
 
 
 def status_of(pid):
@@ -40,6 +40,9 @@ def check_walls(phone):
         equal(limits["core file size"], "0", name)
         if name in ("worker", "tokend"):
             equal(limits["processes"], "0", name)
+        check(int(limits["open files"]) <= 16384, f"{name}: {limits['open files']} descriptors")
+        if name == "worker":  # MEMORY_MAX, the rest, and what it had before
+            check(int(limits["address space"]) < 2 << 30, f"{name}: {limits['address space']}")
         if name in ("lookup", "tokend"):
             equal(limits["open files"], "64", name)
             check(int(limits["address space"]) < 1 << 30, f"{name}: {limits['address space']}")

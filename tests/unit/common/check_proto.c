@@ -349,7 +349,7 @@ fill_all(void)
 	    .tokend_restarts = 5,
 	    .root = true};
 	sandbox = (struct proto_sandbox){SANDBOX_TOKEND,
-	    {SANDBOX_OFF, true, true, 255, true, true, true}, UINT32_MAX};
+	    {SANDBOX_OFF, true, 255, true, true, true}, UINT32_MAX};
 	fill(supervisor.version, sizeof(supervisor.version), 'v');
 	fill(supervisor.config, sizeof(supervisor.config), 'c');
 }

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * control.h: one client after another says whatever the input has, in packets:
+ * two bytes of length, one that says how many descriptors go along (0 to 3),
+ * then the packet. Whatever it was, the next client is answered, what is
+ * answered are frames, and no descriptor and no client is left over.
+ *
+ * The children, a reload and the walls are not there: what the conversation
+ * asks of them is recorded by the functions below instead of theirs.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "control.c"
+#include "fuzz.h"
+
+#define PACKETS_MAX 64
+#define LONGEST (IPC_FRAME_MAX + 64)
+
+static struct service service;
+static struct control *control;
+static const void *reloading; /* whom a reload would answer */
+static int a_child;	      /* that there is one is all that is known */
+
+/* --- what control.c asks of others ---------------------------------------- */
+
+void
+reload_start(struct service *s, const struct reload_ops *ops, void *arg)
+{
+	FUZZ_MUST(s == &service && ops != NULL);
+	reloading = arg;
+}
+
+void
+reload_forget(struct reload *r, void *arg)
+{
+	(void)r;
+	if (reloading == arg)
+		reloading = NULL;
+}
+
+bool
+service_ask_status(struct service *s, struct child *c)
+{
+	return s == &service && c != NULL;
+}
+
+bool
+service_reconnect(struct service *s)
+{
+	return s == &service;
+}
+
+void
+walls_tell(const struct walls *w, struct peer *peer)
+{
+	FUZZ_MUST(w == &service.walls && peer != NULL);
+}
+
+pid_t
+child_pid(const struct child *c)
+{
+	FUZZ_MUST(c != NULL);
+	return 1;
+}
+
+bool
+child_is_running(const struct child *c)
+{
+	(void)c;
+	return false; /* nothing is passed on */
+}
+
+struct peer *
+child_peer(struct child *c)
+{
+	FUZZ_MUST(c == NULL);
+	return NULL;
+}
+
+/* --- a client ------------------------------------------------------------- */
+
+static int
+connect_client(void)
+{
+	int sv[2];
+
+	FUZZ_MUST(ipc_pair(sv) == 0);
+	client_create(control, sv[0]);
+	return sv[1];
+}
+
+static void
+turn(void)
+{
+	(void)event_base_loop(service.base, EVLOOP_NONBLOCK);
+}
+
+static void
+send_packet(int fd, const uint8_t *data, size_t len, size_t fds)
+{
+	_Alignas(struct cmsghdr) uint8_t space[CMSG_SPACE(3 * sizeof(int))];
+	const int passed[3] = {fd, fd, fd};
+	struct iovec iov = {(void *)(uintptr_t)data, len};
+	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
+	struct cmsghdr *c;
+
+	memset(space, 0, sizeof(space));
+	if (fds > 0) {
+		msg.msg_control = space;
+		msg.msg_controllen = CMSG_SPACE(fds * sizeof(int));
+		c = CMSG_FIRSTHDR(&msg);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(fds * sizeof(int));
+		memcpy(CMSG_DATA(c), passed, fds * sizeof(int));
+	}
+	(void)sendmsg(fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+/* Reads what is answered; returns how many frames are of this type. */
+static unsigned
+hear(int fd, enum proto_type type)
+{
+	static uint8_t space[IPC_FRAME_MAX];
+	struct ipc_frame f;
+	unsigned n = 0;
+	int got;
+
+	while ((got = ipc_recv(fd, space, &f)) == 1) {
+		FUZZ_MUST(f.fd == -1 && f.type < PROTO_TYPES);
+		n += f.type == type;
+	}
+	FUZZ_MUST(got == 0 || errno == EAGAIN || errno == ECONNRESET ||
+	    errno == EPIPE);
+	return n;
+}
+
+/* Any client is told the version once, whoever was there before. */
+static void
+ask_version(void)
+{
+	const struct ipc_frame ask = {.type = PROTO_VERSION, .fd = -1};
+	int fd = connect_client();
+
+	FUZZ_MUST(ipc_send(fd, &ask) == 0);
+	turn();
+	FUZZ_MUST(hear(fd, PROTO_TEXT) == 1);
+	(void)close(fd);
+	turn();
+}
+
+static int
+next_fd(void)
+{
+	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	FUZZ_MUST(fd != -1);
+	(void)close(fd);
+	return fd;
+}
+
+static void
+set_up(void)
+{
+	static struct config config;
+	int sv[2];
+
+	log_init("fuzz", LOG_LEVEL_ERROR, LOG_FORMAT_TEXT);
+	service.base = event_base_new();
+	service.config = &config;
+	FUZZ_MUST(service.base != NULL && ipc_pair(sv) == 0);
+	control = control_create(&service, sv[0]);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+	size_t n, packets;
+	int fd, free_fd;
+
+	if (control == NULL)
+		set_up();
+	free_fd = next_fd();
+	/* The first byte says which children there are. */
+	service.worker = len > 0 && (data[0] & 1) ? (void *)&a_child : NULL;
+	service.tokend = len > 0 && (data[0] & 2) ? (void *)&a_child : NULL;
+	fd = connect_client();
+	if (len > 0)
+		data++, len--;
+	for (packets = 0; len >= 3 && packets < PACKETS_MAX; packets++) {
+		uint8_t *copy;
+
+		n = (size_t)data[0] << 8 | data[1];
+		n = n < len - 3 ? n : len - 3;
+		copy = fuzz_copy(data + 3, n, 0);
+		send_packet(fd, copy, n, data[2] % 4);
+		free(copy);
+		data += 3 + n;
+		len -= 3 + n;
+		turn();
+		(void)hear(fd, PROTO_DONE);
+	}
+	ask_version();
+	(void)close(fd);
+	turn();
+	FUZZ_MUST(control->count == 0 && reloading == NULL);
+	FUZZ_MUST(next_fd() == free_fd);
+	return 0;
+}
