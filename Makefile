@@ -223,6 +223,10 @@ $(O)/phoenix/node_modules: tests/switchboard/phoenix/package-lock.json
 mutants: deps
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)$(PYTHON) -B tests/mutants/run.py $(O) '$(MUTANTS)'
+# The walls of SECURITY.md, taken away one at a time; some of them with
+# WALLS=PATTERN.
+walls: deps
+	$(Q)$(PYTHON) -B tests/mutants/take_walls.py $(O) '$(WALLS)'
 # Bytes that nobody thought of, FUZZ_SECONDS for each target; some of them with
 # FUZZ=PATTERN.
 FUZZ_SECONDS ?= 60
@@ -301,6 +305,6 @@ clean:
 
 FORCE:
 .PHONY: all deps check check-unit check-switchboard check-bridge check-it \
-	check-meta check-repro sbom mutants fuzz build-fuzz soak recovery bench asan coverage demo hooks format format-check lint clean FORCE
+	check-meta check-repro sbom mutants walls fuzz build-fuzz soak recovery bench asan coverage demo hooks format format-check lint clean FORCE
 .DELETE_ON_ERROR:
 -include $(shell find $(O)/obj -name '*.d' 2>/dev/null)

@@ -304,6 +304,16 @@ def check_threat_model():
         text = sources_of.get(path, "")
         batch = re.sub(r"_\d+$", "", name).removeprefix("test_")
         return f"def {name}(" in text or f'"{batch}"' in text or "_may_not_send_to_" in name and "may_not_send_to_" in text
+    sys.path.insert(0, "tests/mutants")
+    from catalogue import MUTANTS
+    from walls import WALLS
+    patterns = [tests for _, tests, *_ in WALLS] + [m.tests for m in MUTANTS]
+
+    def named(row):
+        return [f"{path[:-3].replace('/', '.')}.{name}" for path, names in re.findall(r"`([\w/]+\.py)`: ((?:`test_\w+`(?:, )?)+)", row)
+                for name in re.findall(r"`(test_\w+)`", names)]
+    check("a wall or a fault of tests/mutants stands before each row of the threat model",
+          (row for row in rows if not re.search("what it (shares|says)|terminal", row) and not any(re.search(p, name) for p in patterns for name in named(row))))
     check("the tests of the threat model and of the promises exist",
           (f"{path}: {name}" for row in rows + promises for path, names in re.findall(r"`([\w/]+\.py)`: ((?:`test_\w+`(?:, )?)+)", row)
            for name in re.findall(r"`(test_\w+)`", names) if not exists(path, name)))

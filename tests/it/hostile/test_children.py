@@ -6,6 +6,7 @@ import ctypes, os, re, shutil, signal, socket, sqlite3
 
 import harness
 from harness import LeftOut, check, equal, stat_of, until
+from hostile.rawboard import peak
 from test_httpproxy import Proxy
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -41,7 +42,8 @@ def start(s, evil, orders, serves=True, **more):
         shutil.copy2(f"{s.bin}/hostile/{name}" if name == program else f"{s.bin}/{name}", directory)
     if s.board is None:
         s.start_board()
-    s.start_backend()
+    if s.backend is None:
+        s.start_backend()
     s.bin = directory
     with open(os.path.join(directory, "attacks"), "w") as f:
         f.write("\n".join(orders) + "\n")
@@ -223,6 +225,41 @@ def test_what_tokend_may_not_open(s):
             TOKEN_DB_PATH=f"{s.dir}/state/telephone.db")
 
 
+def dials(s, evil, open_port):
+    """Attempts to connect to a port that nobody configured, and to one that
+    is, inside the walls of that process."""
+    needs_landlock(4)
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen(8)
+        other.settimeout(1)
+        closed = other.getsockname()[1]
+        phone = start(s, evil, [f"connect {closed}", f"connect {open_port}"])
+        before = phone.children()
+        order(phone.child(evil), 0)
+        phone.wait_log(rf"attack: connect {closed} = -1 EACCES")
+        try:
+            other.accept()
+            raise harness.Failure("a connection came to a port that is not configured")
+        except TimeoutError:
+            pass
+        order(phone.child(evil), 1)
+        phone.wait_log(rf"attack: connect {open_port} = (0|-1 ECONNREFUSED)")
+        equal(phone.children(), before, "nobody ends")
+        equal(s.call("GET", "/bytes/5").status, 200)
+
+
+def test_the_worker_dials_its_ports_alone(s):
+    """Plugboard's and the application's; the helper that asks name servers:
+    theirs. Landlock's rules for ports, ABI 4."""
+    s.start_backend()
+    dials(s, "worker", s.backend.ports["http"])
+
+
+def test_the_helper_dials_name_servers_alone(s):
+    dials(s, "lookup", 53)
+
+
 def test_holding_descriptors(s):
     """All that one process may have, and the others do not notice."""
     phone = start(s, "worker", ["hold"])
@@ -353,16 +390,19 @@ def test_malformed_payloads_end_the_worker_alone(s):
 
 
 def test_a_flood(s):
-    """200,000 questions: tokend and supervisor answer others meanwhile."""
+    """200,000 questions whose answers nobody reads: tokend and supervisor
+    answer others meanwhile, and keep few of them."""
     t = types()
     phone = start(s, "worker", [f"frame peer {t['TOKEN_GET']} 0 0 0 0 200000", f"frame supervisor {t['JOINED']} 0 0 0 0 200000"])
     tokend = phone.child("tokend")
+    before = peak(tokend)
     for number in range(2):
         order(phone.child("worker"), number)
         for _ in range(5):
             equal(phone.ctl("version").returncode, 0)
     until(lambda: phone.status().get("pid") == phone.pid, "the supervisor answers")
     equal(phone.child("tokend"), tokend, "tokend goes on")
+    check(peak(tokend) - before < 16 * 1024, f"tokend grew by {peak(tokend) - before} KiB")
     until(lambda: s.joined() >= 1 and s.call("GET", "/bytes/5").status == 200, "it serves", 60)
 
 

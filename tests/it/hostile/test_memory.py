@@ -185,8 +185,11 @@ def test_websockets_that_never_end_a_message(s):
     if harness.INSTRUMENTED:
         raise LeftOut("this variant's memory says nothing")
 
+    go = threading.Event()
+
     def behave(link):
         accept(link)
+        go.wait(120)
         link.send(TEXT, b"", fin=False)
         for _ in range(250):
             link.send(CONT, b"x" * 4000, fin=False)
@@ -194,15 +197,60 @@ def test_websockets_that_never_end_a_message(s):
     s.backend = App(behave)
     phone = s.start(MEMORY_MAX="96MiB", MAX_REQUEST_SIZE="2MiB", WS_MAX_SESSIONS="200")
     worker = phone.child("worker")
-    ended, opened = [], []
-    for _ in range(120):
-        try:
-            opened.append(connect(s, "/x"))
-        except Exception as e:  # refused at the ceiling
-            ended.append(e)
-    until(lambda: len(ended) > 0 or phone.has_log(r"MEMORY_MAX"), "the ceiling is reached", 60)
+    opened = [connect(s, "/x") for _ in range(120)]
+    go.set()
+    phone.wait_log(r"WebSocket .*: what telephone holds has reached MEMORY_MAX \(1013\)", 60)
+    time.sleep(2)  # until the others have said what they have to say
     stays_below(phone, worker)
     for ws in opened:
         ws.end()
     until(lambda: phone.status()["worker"]["memory"] < 256 * 1024, "all is given back", 60)
     stays_below(phone, worker)
+
+
+def connects(s, total):
+    """So many ws_connects: every one answered, the worker as large as before."""
+    board = RawBoard()
+    ids = iter(range(1, total + 1))
+    phone = board.start(s, WS_MAX_SESSIONS="16", MAX_REQUEST_SIZE="2MiB", MEMORY_MAX="64MiB", BACKEND_PORT="1",
+                        HEARTBEAT_INTERVAL="10m", SEND_TIMEOUT="2m")  # whose answers would come amid what is written
+    worker = phone.child("worker")
+    head, tail = board.text("ws_connect", {"connection_id": "@", "path": "/x", "query_string": "", "headers": {}}).split(b"@")
+    answered, refused, last = 0, 0, time.monotonic()
+
+    def batch():
+        return b"".join(frame(0x81, head + b"%d" % i + tail) for _, i in zip(range(500), ids))
+
+    begin = time.monotonic()
+    writer = Writer(board, lambda: batch() or stop())
+
+    def stop():
+        writer.enough = True
+        return b""
+    while answered < total:
+        before = answered
+        time.sleep(0.2)
+        with board.lock:
+            events, board.pushed = board.pushed, []
+        answered += sum(m[3] == "ws_error" for m in events)
+        refused += sum(m[3] == "ws_error" and "WS_MAX_SESSIONS" in m[4]["reason"] for m in events)
+        if answered > before:
+            last = time.monotonic()
+        check(time.monotonic() - last < 60, lambda: f"{answered} of {total} were answered, then no more")
+    equal(answered, total, "answers")
+    equal((phone.child("worker"), len(board.joins)), (worker, 1), "the same worker, the same connection")
+    got = peak(worker)
+    check(harness.INSTRUMENTED or got < 32 * 1024, f"the worker took {got} KiB")
+    print(f"     {total} ws_connects in {time.monotonic() - begin:.0f} s, {refused} at WS_MAX_SESSIONS, "
+          f"the worker's peak {got} KiB", flush=True)
+
+
+def test_many_connects(s):
+    connects(s, 20_000)
+
+
+def test_a_million_connects(s):
+    connects(s, 1_000_000)
+
+
+test_a_million_connects.soak = True
