@@ -133,7 +133,7 @@ def test_no_token(s):
     until(lambda: phone.has_log("there is no token"), "the worker says so, too")
     equal(request(port, "GET", "/livez").status, 200)
     ready = request(port, "GET", "/readyz")
-    equal((ready.status, ready.body), (503, b"a token is awaited\n"))
+    equal((ready.status, ready.body), (503, b"no_token\n"))
     status = phone.status()
     equal((status["token"]["state"], status["worker"]["tunnel"]), ("none", "no_token"))
     check("awaited" in phone.ctl("status").stdout, "status says that a token is awaited")
