@@ -143,7 +143,15 @@ on_ws_drained(void *arg)
 {
 	struct dispatch *d = arg;
 
-	tunnels_leave(d->tunnels);
+	drain_closed(d->drain);
+}
+
+bool
+dispatch_on_close(void *arg)
+{
+	struct dispatch *d = arg;
+
+	return wsproxy_drain(d->wsproxy, on_ws_drained, d);
 }
 
 void
@@ -151,7 +159,7 @@ dispatch_on_drained(void *arg)
 {
 	struct dispatch *d = arg;
 
-	wsproxy_drain(d->wsproxy, on_ws_drained, d);
+	tunnels_leave(d->tunnels);
 }
 
 void

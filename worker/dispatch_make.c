@@ -163,6 +163,7 @@ make_drain(struct dispatch *d)
 	    .base = loop_base(d->params.loop),
 	    .proxy = d->proxy,
 	    .timeout_ms = conf_num(&d->conf, CONF_SHUTDOWN_TIMEOUT),
+	    .on_close = dispatch_on_close,
 	    .on_over = dispatch_on_drained,
 	    .arg = d,
 	};

@@ -45,6 +45,7 @@ struct dispatch {
 /* What the parts report, for dispatch_make. */
 extern const struct tunnels_ops dispatch_tunnels_ops;
 void dispatch_on_idle(void *arg);
+bool dispatch_on_close(void *arg);
 void dispatch_on_drained(void *arg);
 
 /* For the health listener, and for status. */

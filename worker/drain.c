@@ -16,7 +16,11 @@
 
 struct drain {
 	struct drain_params params;
-	bool begun, over;
+	bool begun;
+	bool closing; /* the WebSockets, or that is done … */
+	bool closed;  /* … as it is now */
+	bool late;    /* SHUTDOWN_TIMEOUT is over */
+	bool over;
 	struct event *bound;
 	struct event *quiet; /* may be the moment to leave */
 	int64_t began_ms;
@@ -25,18 +29,12 @@ struct drain {
 };
 
 static void
-end(struct drain *d)
+say_end(const struct drain *d)
 {
 	size_t abandoned = proxy_in_flight(d->params.proxy);
-	uint64_t finished;
-
-	if (d->over)
-		return;
-	d->over = true;
-	timer_stop(d->bound);
-	timer_stop(d->quiet);
-	finished =
+	uint64_t finished =
 	    proxy_count(d->params.proxy) - d->count + d->pending - abandoned;
+
 	if (abandoned > 0)
 		log_warnx("drained: %" PRIu64 " requests finished, %zu "
 			  "abandoned at the end of SHUTDOWN_TIMEOUT",
@@ -45,7 +43,39 @@ end(struct drain *d)
 		log_info("drained: %" PRIu64 " requests finished, none "
 			 "abandoned",
 		    finished);
+}
+
+/* Leaves in this very turn of the loop: what is read in a later one before
+ * phx_leave is queued would be begun, and lost. */
+static void
+leave(struct drain *d)
+{
+	d->over = true;
+	timer_stop(d->bound);
+	timer_stop(d->quiet);
+	say_end(d);
 	d->params.on_over(d->params.arg);
+}
+
+/* WebSockets have no quiet moment of their own: they are closed in the one of
+ * the requests, which go on being answered meanwhile. */
+static void
+close_websockets(struct drain *d)
+{
+	if (d->closing)
+		return;
+	d->closing = true;
+	d->closed = !d->params.on_close(d->params.arg);
+}
+
+void
+drain_closed(struct drain *d)
+{
+	d->closed = true;
+	if (d->late && !d->over)
+		leave(d);
+	else
+		drain_check(d);
 }
 
 /*
@@ -64,10 +94,13 @@ drain_check(struct drain *d)
 	half_ms = d->began_ms + d->params.timeout_ms / 2;
 	if (at_ms > half_ms)
 		at_ms = half_ms;
-	if (now_ms >= at_ms)
-		end(d);
-	else
+	if (!d->closing && now_ms < at_ms) {
 		timer_set_ms(d->quiet, at_ms - now_ms);
+		return;
+	}
+	close_websockets(d);
+	if (d->closed)
+		leave(d);
 }
 
 static void
@@ -81,9 +114,14 @@ on_quiet(evutil_socket_t fd, short what, void *arg)
 static void
 on_bound(evutil_socket_t fd, short what, void *arg)
 {
+	struct drain *d = arg;
+
 	(void)fd;
 	(void)what;
-	end(arg);
+	d->late = true;
+	close_websockets(d);
+	if (d->closed)
+		leave(d);
 }
 
 void

@@ -18,7 +18,11 @@ struct drain_params {
 	struct event_base *base;
 	const struct proxy *proxy; /* which requests there are */
 	int64_t timeout_ms;
-	/* The moment to leave has come; called once. */
+	/* Nothing new has come for a while: close the WebSockets. False: there
+	 * are none; else drain_closed follows. Called once. */
+	bool (*on_close)(void *arg);
+	/* The moment to leave has come, in this turn of the loop: what is read
+	 * in the next one would be begun in vain. Called once. */
 	void (*on_over)(void *arg);
 	void *arg;
 };
@@ -32,6 +36,9 @@ void drain_start(struct drain *);
 
 /* Nothing is in flight at this moment. */
 void drain_check(struct drain *);
+
+/* The WebSockets are closed. */
+void drain_closed(struct drain *);
 
 bool drain_has_begun(const struct drain *);
 

@@ -289,28 +289,34 @@ wsproxy_lost(struct wsproxy *w, const struct tunnel *tunnel)
 
 /* --- the drain ------------------------------------------------------------ */
 
+static bool
+is_drained(const struct wsproxy *w)
+{
+	return w->count == 0 && w->pending == 0 &&
+	    ws_peers_closing(w->peers) == 0;
+}
+
 static void
 on_drained(evutil_socket_t fd, short what, void *arg)
 {
 	struct wsproxy *w = arg;
-	bool done = w->pending == 0 && ws_peers_closing(w->peers) == 0;
 
 	(void)fd;
 	(void)what;
-	if (done || util_mono_ms() - w->drain_ms >= DRAIN_MS)
+	if (is_drained(w) || util_mono_ms() - w->drain_ms >= DRAIN_MS)
 		w->on_over(w->on_over_arg);
 	else
 		timer_set_ms(w->drained, DRAIN_LOOK_MS);
 }
 
-void
+bool
 wsproxy_drain(struct wsproxy *w, void (*on_over)(void *arg), void *arg)
 {
 	struct ws_session *s, *next;
 
-	if (w->draining)
-		return;
 	w->draining = true;
+	if (is_drained(w))
+		return false;
 	w->on_over = on_over;
 	w->on_over_arg = arg;
 	w->drain_ms = util_mono_ms();
@@ -321,6 +327,7 @@ wsproxy_drain(struct wsproxy *w, void (*on_over)(void *arg), void *arg)
 		ws_session_stop(s, METRICS_WS_DRAINED, leaving, true);
 	}
 	timer_set_ms(w->drained, 0);
+	return true;
 }
 
 /* --- life ----------------------------------------------------------------- */

@@ -89,8 +89,9 @@ void wsproxy_too_long(struct wsproxy *, struct tunnel *, enum ws_event_type,
 /* The tunnel's join is over: ends all that came by it. */
 void wsproxy_lost(struct wsproxy *, const struct tunnel *);
 
-/* Closes all sessions with 1001 and refuses new ones. on_over is called once,
- * never from inside: when all of that has been sent, or after a second. */
-void wsproxy_drain(struct wsproxy *, void (*on_over)(void *arg), void *arg);
+/* Closes all sessions with 1001 and refuses new ones. False: there is none.
+ * Else on_over is called once, never from inside: when all of that has been
+ * sent, or after a second. */
+bool wsproxy_drain(struct wsproxy *, void (*on_over)(void *arg), void *arg);
 
 #endif
