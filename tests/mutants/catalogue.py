@@ -230,7 +230,7 @@ MUTANTS = [
     Mutant("token: take one that expires earlier", RULES + "the_new_one_is_judged",
            ("*reserve = jwt.exp_s < best->claims.exp_s &&", "*reserve = jwt.exp_s < 0 &&")),
     Mutant("token: use it before it is stored", RULES + "stored_before_it_is_used",
-           ("\tkeeper_save(k);\n\tkeeper_save_also(k, token);\n", "")),
+           ("\tkeeper_save(k);\n\tkeeper_save_also(k, token);\n\tkeeper_settle(k, token);\n", "\tkeeper_settle(k, token);\n")),
     Mutant("token: forget a refresh whose worker is gone", RULES + "one_at_a_time",
            ("\t\tw->asked = NULL;\n\t\trefresh_lost(w->refresh);\n", "\t\tw->asked = NULL;\n")),
     Mutant("token: fail in a low voice to the end", RULES + "failures_state_the_time_left",
