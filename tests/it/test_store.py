@@ -324,11 +324,9 @@ def test_a_read_only_file_system(s):
 # --- keys -----------------------------------------------------------------------
 def test_killed_while_the_key_changes(s):
     """All rows by the new key or all by the old one, and the next start finishes it."""
-    path, rows = f"{s.dir}/t.db", 40
+    rows = 40
     for n in range(12):
-        for suffix in ("", "-wal", "-shm"):
-            if os.path.exists(path + suffix):
-                os.unlink(path + suffix)
+        path = f"{s.dir}/{n}.db"
         db = gostore.make(path, OTHER, [(fresh("x" * 200 + str(i), iat=-i), time.time() + 3000) for i in range(2)], mode=0o600)
         sealed, = db.execute("SELECT encrypted_token FROM tokens LIMIT 1").fetchone()
         for i in range(rows - 2):
