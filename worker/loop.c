@@ -85,8 +85,9 @@ context_create(struct loop *l, const struct lws_protocols *protocols,
 	info.pt_serv_buf_size = LOOP_HANDSHAKE_MAX;
 	info.max_http_header_data = LOOP_HANDSHAKE_MAX;
 	info.provided_client_ssl_ctx = tls;
-	info.gid = -1; /* the worker drops its privileges itself */
-	info.uid = -1;
+	/* The worker drops its privileges itself. (int in 4.1, gid_t later.) */
+	info.gid = (__typeof__(info.gid))-1;
+	info.uid = (__typeof__(info.uid))-1;
 	lws_set_log_level(LLL_ERR | LLL_WARN, on_lws_log);
 	return lws_create_context(&info);
 }
