@@ -289,7 +289,9 @@ log_only(void)
 		return 2;
 	if (syscall(SYS_getcwd, cwd, (size_t)1) != -1 || errno != ERANGE)
 		return 3;
-	if (fork() != -1 || errno != EPERM)
+	/* By hand: glibc's fork blocks signals in some versions. */
+	if (syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL) != -1 ||
+	    errno != EPERM)
 		return 4;
 	(void)sandbox_shared(SANDBOX_TOKEND, &violations);
 	return violations == 3 ? 0 : 5;
