@@ -279,8 +279,8 @@ check-repro:
 	$(Q)tests/repro.sh $(O) '$(VERSION_TEXT)'
 
 # --- static checks -----------------------------------------------------------
-C_FILES := $(sort $(wildcard */*.c */*.h tests/*/*.c tests/*/*.h \
-	tests/it/hostile/*.c tests/fuzz/*/*.c))
+C_FILES := $(filter-out build/%,$(sort $(wildcard */*.[ch] tests/*/*.[ch] \
+	tests/*/*/*.[ch])))
 format:
 	clang-format -i $(C_FILES)
 format-check:

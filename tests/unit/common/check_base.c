@@ -221,8 +221,8 @@ make_lingering(void)
 	ck_assert_int_eq(connect(fd, (struct sockaddr *)&sin, len), 0);
 	while (send(fd, junk, sizeof(junk), MSG_DONTWAIT) > 0)
 		;
-	ck_assert_int_eq(setsockopt(fd, SOL_SOCKET, SO_LINGER, &forever,
-			     sizeof(forever)),
+	ck_assert_int_eq(
+	    setsockopt(fd, SOL_SOCKET, SO_LINGER, &forever, sizeof(forever)),
 	    0);
 	return fd;
 }

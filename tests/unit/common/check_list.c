@@ -108,8 +108,8 @@ START_TEST(faults_name_the_item)
 	char fault[LIST_FAULT_MAX] = "";
 
 	ck_assert_int_eq(list_judge(bad[_i].kind, bad[_i].text, fault), -1);
-	ck_assert_msg(
-	    strstr(fault, bad[_i].words) != NULL, "%s: %s", bad[_i].text, fault);
+	ck_assert_msg(strstr(fault, bad[_i].words) != NULL, "%s: %s",
+	    bad[_i].text, fault);
 }
 END_TEST
 

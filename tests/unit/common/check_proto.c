@@ -307,8 +307,8 @@ fill_all(void)
 	fill(put.token, sizeof(put.token), 't');
 	fill(text, sizeof(text), 'x');
 	worker = (struct proto_worker_status){3, 2, PROTO_TUNNEL_DRAINING,
-	    PROTO_REASON_TOO_SLOW, 1012, true, true, 1, INT64_MAX, -1, 2,
-	    3, UINT64_MAX, 4, 5, PROTO_BREAKER_HALF_OPEN, 6, UINT64_MAX, 7,
+	    PROTO_REASON_TOO_SLOW, 1012, true, true, 1, INT64_MAX, -1, 2, 3,
+	    UINT64_MAX, 4, 5, PROTO_BREAKER_HALF_OPEN, 6, UINT64_MAX, 7,
 	    UINT64_MAX - 1};
 	tokend = (struct proto_tokend_status){.state = PROTO_TOKEN_REFUSED_ALL,
 	    .source = PROTO_SOURCE_REFRESH,

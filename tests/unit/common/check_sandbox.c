@@ -40,8 +40,7 @@ static const struct sandbox_call calls[] = {
     SANDBOX_KILL_IF(rt_sigaction, 0, SIGSYS),
     SANDBOX_OK(rt_sigaction),
     SANDBOX_SELF(tgkill, 0),
-    SANDBOX_OK_IF(
-	socket, SANDBOX_ARG(0, AF_UNIX), SANDBOX_ARG(1, SOCK_STREAM)),
+    SANDBOX_OK_IF(socket, SANDBOX_ARG(0, AF_UNIX), SANDBOX_ARG(1, SOCK_STREAM)),
     SANDBOX_FAIL_IF(socket, EPROTOTYPE, SANDBOX_ARG(0, AF_UNIX),
 	SANDBOX_ARG_BITS(1, 0xf, SOCK_DGRAM)),
     SANDBOX_IF_NULL(prlimit64, 2),
@@ -97,14 +96,14 @@ run(int (*f)(void))
 	return o;
 }
 
-#define ENDED_WITH(o, code)                                          \
-	ck_assert_msg(WIFEXITED((o).status) &&                       \
-		WEXITSTATUS((o).status) == (code),                   \
+#define ENDED_WITH(o, code)                                             \
+	ck_assert_msg(                                                  \
+	    WIFEXITED((o).status) && WEXITSTATUS((o).status) == (code), \
 	    "status %x, said: %s", (unsigned)(o).status, (o).said)
-#define ENDED_BY(o, sig)                                                  \
-	ck_assert_msg(WIFSIGNALED((o).status) &&                          \
-		WTERMSIG((o).status) == (sig), "status %x, said: %s",     \
-	    (unsigned)(o).status, (o).said)
+#define ENDED_BY(o, sig)                                              \
+	ck_assert_msg(                                                \
+	    WIFSIGNALED((o).status) && WTERMSIG((o).status) == (sig), \
+	    "status %x, said: %s", (unsigned)(o).status, (o).said)
 
 /* --- enforce -------------------------------------------------------------- */
 
@@ -188,8 +187,7 @@ set_limit(void)
 	struct sandbox_policy policy = policy_of(SANDBOX_ENFORCE);
 
 	sandbox_apply(&policy, true);
-	(void)syscall(
-	    SYS_prlimit64, 0, RLIMIT_CORE, 0x7100000000UL, NULL);
+	(void)syscall(SYS_prlimit64, 0, RLIMIT_CORE, 0x7100000000UL, NULL);
 	return 0;
 }
 
@@ -302,8 +300,8 @@ START_TEST(log_mode_names_counts_and_carries_out)
 	struct outcome o = run(log_only);
 
 	ENDED_WITH(o, 0);
-	ck_assert_ptr_nonnull(strstr(
-	    o.said, " error tokend: sandbox: would refuse system call getcwd ("));
+	ck_assert_ptr_nonnull(strstr(o.said,
+	    " error tokend: sandbox: would refuse system call getcwd ("));
 }
 END_TEST
 
@@ -313,7 +311,8 @@ static int
 read_files(void)
 {
 	static const struct sandbox_path paths[] = {
-	    {"/proc/sys/kernel", SANDBOX_READ}, {"/no/such/path", SANDBOX_READ}};
+	    {"/proc/sys/kernel", SANDBOX_READ},
+	    {"/no/such/path", SANDBOX_READ}};
 	struct sandbox_policy policy = policy_of(SANDBOX_ENFORCE);
 
 	policy.landlock = true;
@@ -373,8 +372,11 @@ END_TEST
 
 START_TEST(level_survives_packing)
 {
-	struct sandbox_level a = {.mode = SANDBOX_LOG, .seccomp = true,
-	    .landlock = 7, .connects = true, .signals = false};
+	struct sandbox_level a = {.mode = SANDBOX_LOG,
+	    .seccomp = true,
+	    .landlock = 7,
+	    .connects = true,
+	    .signals = false};
 	struct sandbox_level b;
 	char space[SANDBOX_TEXT_MAX];
 

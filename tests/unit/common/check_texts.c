@@ -38,10 +38,10 @@ START_TEST(good_urls)
 }
 END_TEST
 
-static const char *const bad_urls[] = {"", "app:8080", "ftp://app",
-    "ws://app", "http://", "http://app:0", "http://app:99999",
-    "http://user@app", "http://app/base", "http://app?x", "http://app/?x",
-    "http://app/#f", "http://a b", "unix:", "unix:run/app.sock", "unix://", "unix:/",
+static const char *const bad_urls[] = {"", "app:8080", "ftp://app", "ws://app",
+    "http://", "http://app:0", "http://app:99999", "http://user@app",
+    "http://app/base", "http://app?x", "http://app/?x", "http://app/#f",
+    "http://a b", "unix:", "unix:run/app.sock", "unix://", "unix:/",
     "unix://run/app.sock",
     "unix:/"
     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
@@ -73,8 +73,8 @@ START_TEST(retry_words)
 }
 END_TEST
 
-static const char *const bad_retries[] = {"", ",", "5xx,", "404", "5x",
-    "5555", "connect cut", "connection", "cut,,timeout"};
+static const char *const bad_retries[] = {"", ",", "5xx,", "404", "5x", "5555",
+    "connect cut", "connection", "cut,,timeout"};
 
 START_TEST(bad_retries_are_refused)
 {
@@ -130,8 +130,8 @@ START_TEST(bad_limits_are_refused)
 {
 	static struct path_limits p;
 
-	ck_assert_msg(
-	    path_limits_parse(&p, bad_limits[_i]) != NULL, "%s", bad_limits[_i]);
+	ck_assert_msg(path_limits_parse(&p, bad_limits[_i]) != NULL, "%s",
+	    bad_limits[_i]);
 }
 END_TEST
 

@@ -59,8 +59,8 @@ START_TEST(path_and_query_come_apart)
 	static const char data[] = "HEAD /a/b?c=d?e HTTP/1.1\r\n\r\nGET";
 	struct http_head head;
 
-	ck_assert_int_eq(http_head_parse((const uint8_t *)data,
-			     sizeof(data) - 1, &head),
+	ck_assert_int_eq(
+	    http_head_parse((const uint8_t *)data, sizeof(data) - 1, &head),
 	    200);
 	ck_assert(head.is_head);
 	ck_assert_str_eq(head.path, "/a/b");

@@ -298,8 +298,7 @@ main(void)
 	tcase_add_test(tc, urgent_goes_before_what_has_not_begun);
 	tcase_add_test(tc, urgent_ones_keep_their_order);
 	tcase_add_test(tc, fresh_is_the_first);
-	tcase_add_test(
-	    tc, one_long_answer_at_most_stands_before_a_short_one);
+	tcase_add_test(tc, one_long_answer_at_most_stands_before_a_short_one);
 	tcase_add_test(tc, others_keep_their_order);
 	tcase_add_test(tc, short_ones_do_not_starve_a_long_one);
 	tcase_add_test(tc, token_and_version_follow_the_query);

@@ -34,8 +34,8 @@ START_TEST(by_default)
 	memory_init(&m, &c, &metrics);
 	ck_assert_uint_eq(m.ceiling, 512 * MIB);
 	ck_assert_uint_eq(m.max, (512 - 32 - 128) * MIB);
-	ck_assert_int_eq(metrics_get(&metrics, METRICS_MEMORY_MAX),
-	    (int64_t)(512 * MIB));
+	ck_assert_int_eq(
+	    metrics_get(&metrics, METRICS_MEMORY_MAX), (int64_t)(512 * MIB));
 	set(&c, CONF_TUNNELS, "8");
 	memory_init(&m, &c, &metrics);
 	ck_assert_uint_eq(m.max, (512 - 32 - 128) * MIB); /* no less for it */
@@ -59,8 +59,8 @@ START_TEST(too_little)
 		set(&c, CONF_MEMORY_MAX, rows[i].memory);
 		set(&c, CONF_MAX_REQUEST_SIZE, rows[i].request);
 		conf_check_limits(&c);
-		ck_assert_msg((c.faults.len == 0) == rows[i].good, "%s",
-		    rows[i].memory);
+		ck_assert_msg(
+		    (c.faults.len == 0) == rows[i].good, "%s", rows[i].memory);
 		conf_clear(&c);
 	}
 }
@@ -96,10 +96,8 @@ START_TEST(a_body_is_put_aside)
 	struct metrics metrics;
 	struct memory m = {.metrics = &metrics, .max = 100000};
 	struct spool *spool = spool_create("/tmp", MIB);
-	struct body_params params = {.max = MIB,
-	    .memory_max = 64 * 1024,
-	    .spool = spool,
-	    .memory = &m};
+	struct body_params params = {
+	    .max = MIB, .memory_max = 64 * 1024, .spool = spool, .memory = &m};
 	struct body *body = body_create(&params);
 	uint8_t in[30000], out[120000];
 	size_t other = 0, i;
@@ -120,8 +118,7 @@ START_TEST(a_body_is_put_aside)
 	ck_assert_int_eq(body_append(body, in, sizeof(in)), 0);
 	ck_assert_int_eq(body_read(body, 0, out, sizeof(out)), sizeof(out));
 	for (i = 0; i < 4; i++)
-		ck_assert(
-		    memcmp(out + i * sizeof(in), in, sizeof(in)) == 0);
+		ck_assert(memcmp(out + i * sizeof(in), in, sizeof(in)) == 0);
 	body_free(body);
 	ck_assert_uint_eq(m.used, 0);
 	spool_free(spool);

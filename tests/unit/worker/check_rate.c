@@ -160,8 +160,8 @@ comes_from(struct fixture *f, const char *network, unsigned i)
 	char text[64];
 
 	if (strchr(network, ':') == NULL)
-		(void)util_fmt(text, sizeof(text), "%s%u.%u", network, i >> 8,
-		    i & 255);
+		(void)util_fmt(
+		    text, sizeof(text), "%s%u.%u", network, i >> 8, i & 255);
 	else
 		(void)util_fmt(text, sizeof(text), "%s%x:%x::1", network,
 		    i >> 16, i & 0xffff);

@@ -538,8 +538,7 @@ START_TEST(a_failing_disk_leaves_no_whole_message)
 	struct spool *spool = spool_create("/tmp", 1 << 20);
 	struct body_params params = {
 	    .max = sizeof(data), .memory_max = 4096, .spool = spool};
-	struct response_params p =
-	    params_of(NULL, 0, _i < 2 ? 1 << 20 : 1000);
+	struct response_params p = params_of(NULL, 0, _i < 2 ? 1 << 20 : 1000);
 	struct response *r;
 	struct phx_msg m;
 	bool done = false;
@@ -599,8 +598,7 @@ main(void)
 	tcase_add_loop_test(tc, mixtures_come_back, 0, 4);
 	tcase_add_test(tc, words_in_binary_are_strings);
 	tcase_add_loop_test(tc, its_length_is_known_before, 0, 4);
-	tcase_add_loop_test(
-	    tc, a_failing_disk_leaves_no_whole_message, 0, 4);
+	tcase_add_loop_test(tc, a_failing_disk_leaves_no_whole_message, 0, 4);
 	tcase_add_test(tc, an_unread_response_is_freed_whole);
 	suite_add_tcase(suite, tc);
 	srunner_run_all(runner, CK_NORMAL);

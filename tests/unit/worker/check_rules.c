@@ -153,8 +153,7 @@ START_TEST(lists_remove_and_then_add)
 	head_init(&h, 20, 1000);
 	ck_assert_ptr_null(head_response_add(&h, "Server: s", 9));
 	ck_assert_ptr_null(head_response_add(&h, "X-Key: s", 8));
-	ck_assert_ptr_null(
-	    head_response_add(&h, "X-Frame-Options: ALLOW", 22));
+	ck_assert_ptr_null(head_response_add(&h, "X-Frame-Options: ALLOW", 22));
 	ck_assert_ptr_null(rules_response(r, &h));
 	ck_assert_str_eq(describe(&h), "x-key=s; x-frame-options=DENY");
 	head_clear(&h);
@@ -168,8 +167,8 @@ END_TEST
 
 START_TEST(a_host_that_passes_is_one)
 {
-	static const char *const bad[] = {"a b", "a/b", "u@h", "", "a\\b",
-	    "\xc3\xa9"};
+	static const char *const bad[] = {
+	    "a b", "a/b", "u@h", "", "a\\b", "\xc3\xa9"};
 	struct rules *r;
 	struct head h;
 	size_t i;

@@ -100,8 +100,7 @@ part_check(struct part *p, uint32_t *state)
 	ck_assert_int_eq(spool_read(p->file, at, got, cap),
 	    (ssize_t)(left < cap ? left : cap));
 	if (left > 0)
-		ck_assert_mem_eq(
-		    got, p->want + at, left < cap ? left : cap);
+		ck_assert_mem_eq(got, p->want + at, left < cap ? left : cap);
 }
 
 START_TEST(parts_do_not_meet)
@@ -242,8 +241,7 @@ START_TEST(what_is_lost_is_an_error)
 
 	ck_assert_int_eq(spool_append(a, data, sizeof(data)), 0);
 	ck_assert_int_eq(ftruncate(find_file(), SPOOL_BLOCK), 0);
-	ck_assert_int_eq(
-	    spool_read(a, 0, data, SPOOL_BLOCK), SPOOL_BLOCK);
+	ck_assert_int_eq(spool_read(a, 0, data, SPOOL_BLOCK), SPOOL_BLOCK);
 	ck_assert_int_eq(spool_read(a, SPOOL_BLOCK, data, 10), -1);
 	ck_assert_int_eq(errno, EIO);
 	spool_close(a);

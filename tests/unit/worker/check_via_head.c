@@ -58,8 +58,8 @@ START_TEST(the_token_is_encoded)
 
 	ck_assert_ptr_null(url_parse(&url, "ws://h/a/b?c=d"));
 	target = target_make(&url, "aZ0-._~+/=% \xc3");
-	ck_assert_str_eq(target,
-	    "/a/b?c=d&token=aZ0-._~%2B%2F%3D%25%20%C3&vsn=2.0.0");
+	ck_assert_str_eq(
+	    target, "/a/b?c=d&token=aZ0-._~%2B%2F%3D%25%20%C3&vsn=2.0.0");
 	free(target);
 	ck_assert_ptr_null(url_parse(&url, "ws://h"));
 	target = target_make(&url, "");
