@@ -83,7 +83,7 @@ def build(tree, target, source):
     """The target, after a change of this source."""
     compile, link = commands(tree, target)
     own = [line for path, line in compile.items() if path == source or path.startswith("tests/unit/")]
-    for path in re.findall(r" -o (build/unit/\S+)", " ".join(link)):
+    for path in re.findall(r" -o (build/\S+)", " ".join(own + link)):
         os.makedirs(os.path.dirname(f"{tree}/{path}"), exist_ok=True)
     do(tree, own + link)
 

@@ -73,6 +73,13 @@ child_is_running(const struct child *c)
 	return false; /* nothing is passed on */
 }
 
+enum proto_role
+child_role(const struct child *c)
+{
+	FUZZ_MUST(c != NULL); /* asked of those that run */
+	return PROTO_WORKER;
+}
+
 struct peer *
 child_peer(struct child *c)
 {
