@@ -26,13 +26,14 @@ T_CPPFLAGS = -Icommon -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64
 T_CFLAGS := -std=c11 -fPIE -ffile-prefix-map=$(CURDIR)=. -Wall -Wextra -Wshadow -Wstrict-prototypes \
 	-Wmissing-prototypes -Wvla -Wformat=2 -Wconversion
 T_LDFLAGS := -pie -Wl,--as-needed
-ifeq ($(VARIANT),asan)
+# Coverage is counted under the sanitizers: one run of the tests tells both.
+ifneq ($(filter asan coverage,$(VARIANT)),)
 T_CFLAGS += -O1 -fsanitize=address,undefined -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer
 T_LDFLAGS += -fsanitize=address,undefined
 endif
 ifeq ($(VARIANT),coverage)
-T_CFLAGS += -O0 --coverage -fprofile-update=atomic
+T_CFLAGS += --coverage -fprofile-update=atomic
 T_LDFLAGS += --coverage
 endif
 ifeq ($(VARIANT),fuzz)
@@ -141,7 +142,7 @@ $(O)/tokend.a: $(call obj,$(call srcs,tokend))
 link = $(CC) $(T_CFLAGS) $(CFLAGS) $(T_LDFLAGS) $(LDFLAGS) -o $@ $^
 # Sanitizers are told their options at build time: children start with an
 # empty environment.
-ifeq ($(VARIANT),asan)
+ifneq ($(filter asan coverage,$(VARIANT)),)
 SANITIZE := $(call obj,tests/sanitize.c)
 endif
 $(O)/telephone: $(call obj,supervisor/main.c) $(SANITIZE) $(O)/supervisor.a $(O)/common.a
@@ -249,13 +250,15 @@ asan: deps
 	$(Q)$(MAKE) --no-print-directory VARIANT=asan WERROR=1 \
 	all check-unit check-switchboard check-bridge check-it
 
-# Line coverage of the daemon, of the unit and the integration tests together.
+# All that `make asan` does, and the lines of the daemon that it came by.
 COVERAGE_MIN ?= 70
 coverage: deps
 	$(Q)rm -rf build/coverage
-	$(Q)$(MAKE) --no-print-directory VARIANT=coverage all
-	$(Q)umask 0; $(MAKE) --no-print-directory VARIANT=coverage check-unit
-	$(Q)$(MAKE) --no-print-directory VARIANT=coverage check-it
+	$(Q)$(MAKE) --no-print-directory VARIANT=coverage WERROR=1 all
+	$(Q)umask 0; $(MAKE) --no-print-directory VARIANT=coverage WERROR=1 \
+	check-unit
+	$(Q)$(MAKE) --no-print-directory VARIANT=coverage WERROR=1 \
+	check-switchboard check-bridge check-it
 	$(Q)gcovr -r . --object-directory build/coverage/obj \
 	--filter 'supervisor/' --filter 'worker/' --filter 'tokend/' \
 	--filter 'common/' --fail-under-line $(COVERAGE_MIN) --print-summary
