@@ -304,9 +304,9 @@ class Phone:
         """Its worker and tokend, by the names that ps shows."""
         found = {}
         for pid in descendants(self.pid):
-            name = cmdline(pid)
-            if name.startswith("telephone: "):
-                found[name[11:]] = pid
+            name, stat = cmdline(pid), stat_of(pid)
+            if name.startswith("telephone: ") and stat and cmdline(stat[1]) != name:
+                found[name[11:]] = pid  # not what a leak sanitizer forks at the end of one
         return found
 
     def child(self, name):

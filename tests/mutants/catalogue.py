@@ -194,7 +194,7 @@ MUTANTS = [
     Mutant("answer what belongs to another join", F + "too_long.test_those_that",
            ("\telse if (!phx_is(m.join_ref, c->join_ref))", "\telse if (!too_long && !phx_is(m.join_ref, c->join_ref))")),
     Mutant("take what is left of a message for all of it", F + "too_long.test_the_bound",
-           ("(too_long ? e->on_too_long : e->on_push)(", "(e->on_push)(")),
+           ("(too_long ? e->on_too_long : e->on_push)(", "(too_long ? e->on_push : e->on_push)(")),
     Mutant("go on with a WebSocket that lost a message", F + "too_long.test_websockets", ("\t\tws_session_too_long(s);\n", "\t\t(void)s;\n")),
     # --- what Plugboard takes -----------------------------------------------------
     Mutant("learn nothing from a close with 1009", F + "message_max.test_a_message", ("\t\tnote_too_big(t);\n", "\t\t(void)note_too_big;\n")),
