@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """tokend and its store: what others leave there, what disk and people do to it. Each fault has its exit code and its
 remedy, and what cannot be read is not changed."""
-import os, re, resource, shutil, sqlite3, stat, subprocess, threading, time
+import os, re, shutil, sqlite3, stat, subprocess, threading, time
 
 import gostore
 from harness import LeftOut, check, equal, until
@@ -368,12 +368,7 @@ def test_a_file_that_may_not_grow(s):
     """A limit of the kernel's on its size is a fault like any other, not the end of tokend."""
     os.mkdir(f"{s.dir}/own")
     nobody(f"{s.dir}/own")
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (128 << 10, hard))
-    try:
-        tokend = Tokend(s, db=f"{s.dir}/own/t.db", token=fresh("given", iat=-100))
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    tokend = Tokend(s, db=f"{s.dir}/own/t.db", token=fresh("given", iat=-100), file_limit=128 << 10)
     for n in range(40):
         tokend.set(fresh(f"r{n}", iat=n - 50))
         if "is not stored: a restart would need a new one" in tokend.log():

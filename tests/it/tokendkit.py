@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """A tokend of one's own: the test is its supervisor and its worker, and speaks the messages of common/proto.h. Numbers
 are read from the headers. For what a whole telephone would make slow, or would hide."""
-import base64, json, os, re, select, signal, socket, struct, subprocess, time
+import base64, json, os, re, resource, select, signal, socket, struct, subprocess, time
 
 import harness
 from harness import check
@@ -89,8 +89,9 @@ class Conversation:
 class Tokend:
     """Born until READY, or until it has left (code: what it said in CONF_ACK). The log is a file in the stage's folder."""
 
-    def __init__(self, s, secret=None, previous=None, token=None, db=None, **conf):
+    def __init__(self, s, secret=None, previous=None, token=None, db=None, file_limit=None, **conf):
         self.stage, self.secret, self.previous, self.token = s, secret or s.secret, previous, token
+        self.file_limit = file_limit  # bytes that a file may grow to (RLIMIT_FSIZE)
         self.conf = {"TOKEN_DB_PATH": db or f"{s.dir}/t.db", "SANDBOX": harness.SANDBOX or "enforce", **conf}
         self.log_path = f"{s.dir}/tokend.log"
         self.channel, self.proc, self.worker, self.code = None, None, None, None
@@ -104,6 +105,8 @@ class Tokend:
         def take_3():
             os.dup2(other, 3)
             os.set_inheritable(3, True)
+            if self.file_limit:  # here, as tests share the process that runs them
+                resource.setrlimit(resource.RLIMIT_FSIZE, (self.file_limit,) * 2)
         with open(self.log_path, "ab") as log:
             self.proc = subprocess.Popen(
                 [f"{self.stage.bin}/tokend"], close_fds=False, preexec_fn=take_3, cwd=self.stage.dir, env={}, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **drop)
