@@ -316,3 +316,14 @@ log_plain(char *dst, size_t size, const char *text)
 	dst[l.len] = '\0';
 	return dst;
 }
+
+const char *
+log_stamp(char space[LOG_STAMP_MAX], int64_t wall_ms)
+{
+	struct log_line l = {.len = 0};
+
+	log_line_stamp(&l, wall_ms < 0 ? 0 : wall_ms);
+	memcpy(space, l.data, l.len);
+	space[l.len] = '\0';
+	return space;
+}

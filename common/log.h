@@ -89,6 +89,11 @@ const char *log_plain(char *dst, size_t size, const char *text);
 /* Of an identifier or a short text, whole. */
 #define LOG_PLAIN_MAX 2048
 
+/* A time by the wall clock in RFC 3339, as it stands in each line: UTC, with
+ * milliseconds. */
+#define LOG_STAMP_MAX 32
+const char *log_stamp(char space[LOG_STAMP_MAX], int64_t wall_ms);
+
 /*
  * A line from a signal handler: "proc: what name (number)". Neither allocates
  * nor formats by stdio.

@@ -266,6 +266,7 @@ ledger_begin(struct ledger *l, struct ledger_entry *e)
 	e->began_us = util_mono_us();
 	e->wall_ms = util_wall_ms();
 	e->connect_us = -1;
+	e->number = ++l->begun;
 	TAILQ_INSERT_TAIL(&l->running, e, link);
 }
 

@@ -37,6 +37,7 @@ const char *ledger_phase_name(enum ledger_phase);
 
 struct ledger_entry {
 	TAILQ_ENTRY(ledger_entry) link; /* of those that run */
+	uint64_t number;		/* set at the beginning, from 1 */
 	uint64_t seq;			/* set at the end, from 1 */
 	bool ws;
 	bool quiet; /* one of many alike: told as info */
@@ -66,9 +67,10 @@ struct ledger {
 	struct metrics *metrics;
 	unsigned sample; /* LOG_SAMPLE */
 	uint64_t unlogged;
-	struct ledger_list running;
+	struct ledger_list running; /* by number */
 	struct ledger_entry recent[LEDGER_RECENT_MAX];
-	uint64_t ended; /* the newest has seq `ended` */
+	uint64_t begun; /* the newest has number `begun` */
+	uint64_t ended; /* … and seq `ended` */
 	void (*on_end)(const struct ledger_entry *, void *arg); /* or NULL */
 	void *arg;
 };
