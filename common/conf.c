@@ -246,7 +246,7 @@ const struct conf_key conf_keys[CONF_KEYS] = {
 	.help = "how long it is not sent again what was too long for it"),
     ROW(TOKEN_DB_PATH, .type = CONF_TYPE_PATH, .max = 1024, .to = T,
 	.def = "./telephone.db", .help = "the store of the sealed token"),
-    ROW(TOKEN_REFRESH_INTERVAL, .type = CONF_TYPE_DURATION, .min = 1 * SECOND,
+    ROW(TOKEN_REFRESH_INTERVAL, .type = CONF_TYPE_DURATION, .min = 1,
 	.max = 720 * HOUR, .to = T, .reloadable = true,
 	.help = "time between two refreshes; unset: half of the token's life"),
     ROW(DB_TIMEOUT, .type = CONF_TYPE_DURATION, .min = 10, .max = 5 * MINUTE,

@@ -190,22 +190,37 @@ keeper_forgive(struct keeper *k)
 
 /* --- what is odd ---------------------------------------------------------- */
 
-void
-keeper_warn(const struct keeper *k)
-{
-	enum proto_token_state state;
-	const struct token *best = keeper_best(k, &state), *other;
-	int64_t skew_s;
-	unsigned i;
+/* A refresh takes no longer, be it on the slowest way: else clocks differ. */
+#define LATE_S 60
 
-	if (best == NULL)
-		return;
-	skew_s = token_skew_s(best, keeper_now_s());
+static void
+warn_of_clock(const struct token *best)
+{
+	int64_t skew_s = token_skew_s(best, keeper_now_s());
+	int64_t late_s = best->since_ms / 1000 - best->claims.iat_s;
+
 	if (skew_s > 0)
 		log_warnx("the token %s was issued %" PRId64 " s in the "
 			  "future: this clock is behind, or plugboard's is "
 			  "ahead; it is used all the same",
 		    best->claims.jti, skew_s);
+	else if (best->source == PROTO_SOURCE_REFRESH && late_s > LATE_S)
+		log_warnx("the token %s was issued %" PRId64 " s before it "
+			  "came: this clock is ahead, or plugboard's is "
+			  "behind; it is used all the same",
+		    best->claims.jti, late_s);
+}
+
+void
+keeper_warn(const struct keeper *k)
+{
+	enum proto_token_state state;
+	const struct token *best = keeper_best(k, &state), *other;
+	unsigned i;
+
+	if (best == NULL)
+		return;
+	warn_of_clock(best);
 	for (i = 0; i < k->tokens.count; i++) {
 		other = k->tokens.candidate[i];
 		if (strcmp(other->claims.path_id, best->claims.path_id) == 0)

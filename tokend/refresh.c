@@ -21,12 +21,15 @@
 #define SAVE_MAX_MS (30 * 1000)
 /* Without a worker nobody can be asked; the next one plans anew. */
 #define NOBODY_MS (5 * 1000)
+/* A timer knows nothing of a clock that was set, or a machine that slept: it
+ * is looked at least this often. */
+#define LOOK_MS (60 * 1000)
 
 struct refresh {
 	struct refresh_params params;
 	struct event *timer;
 	struct event *save;
-	int64_t due_ms; /* wall clock; 0: not planned */
+	int64_t due_ms; /* by now_ms; 0: not planned */
 	uint32_t last_id;
 	uint32_t asked; /* the outstanding id, 0: none */
 	bool may_come;	/* a token for the last question, late or not */
@@ -58,11 +61,24 @@ set_timer(struct event *ev, int64_t ms)
 		fatalx("a timer cannot be armed");
 }
 
+static int64_t
+now_ms(const struct refresh *r)
+{
+	enum proto_token_state state;
+	const struct token *best = keeper_best(r->params.keeper, &state);
+	int64_t wall_ms = util_wall_ms();
+
+	return best == NULL ? wall_ms
+			    : token_now_ms(best, wall_ms, util_mono_ms());
+}
+
 static void
 plan_at(struct refresh *r, int64_t due_ms)
 {
+	int64_t ms = due_ms - now_ms(r);
+
 	r->due_ms = due_ms;
-	set_timer(r->timer, due_ms - util_wall_ms());
+	set_timer(r->timer, ms < LOOK_MS ? ms : LOOK_MS);
 }
 
 static void
@@ -119,7 +135,7 @@ refresh_plan(struct refresh *r)
 		return;
 	if (r->failed_in_a_row > 0)
 		plan_at(r,
-		    util_wall_ms() +
+		    now_ms(r) +
 			token_retry_ms(best, r->failed_in_a_row, util_wall_ms(),
 			    random32()));
 	else
@@ -132,7 +148,7 @@ ask(struct refresh *r)
 	if (++r->last_id == 0)
 		r->last_id = 1;
 	if (!r->params.ops->on_ask(r->last_id, r->params.arg)) {
-		plan_at(r, util_wall_ms() + NOBODY_MS);
+		plan_at(r, now_ms(r) + NOBODY_MS);
 		return;
 	}
 	r->asked = r->last_id;
@@ -199,7 +215,7 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	if (r->asked != 0)
 		fail_unheard(r, PROTO_REFRESH_TIMEOUT);
-	else if (r->due_ms > util_wall_ms()) /* the clock was set */
+	else if (r->due_ms > now_ms(r))
 		plan_at(r, r->due_ms);
 	else
 		ask(r);
@@ -348,7 +364,7 @@ refresh_set_interval(struct refresh *r, int64_t interval_ms)
 int64_t
 refresh_in_ms(const struct refresh *r)
 {
-	int64_t ms = r->due_ms - util_wall_ms();
+	int64_t ms = r->due_ms - now_ms(r);
 
 	if (r->due_ms == 0)
 		return r->asked != 0 ? 0 : -1;

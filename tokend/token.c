@@ -177,11 +177,37 @@ token_new(const char *text, const struct jwt *claims)
 	token->claims = *claims;
 	token->row = -1;
 	token->since_ms = util_wall_ms();
+	token->mono_ms = util_mono_ms();
 	token->issued_s = claims->iat_s;
 	if (token->issued_s > token->since_ms / 1000)
 		token->issued_s = token->since_ms / 1000;
-	token->life_s = claims->exp_s - token->issued_s;
 	return token;
+}
+
+/*
+ * From when the schedule counts. The clocks of two machines may differ by more
+ * than a token lives. What a refresh brought was issued in that moment; of its
+ * life there is left what this clock says, but a fifth at least, or each would
+ * be due when it comes. Of another one whose iat is yet to come only the length
+ * of its life is known: it is due at once.
+ */
+static void
+schedule(struct token *token)
+{
+	int64_t since_s = token->since_ms / 1000;
+	int64_t life_s = token->claims.exp_s - token->claims.iat_s;
+	int64_t left_s = token->claims.exp_s - since_s;
+
+	token->life_s = life_s;
+	token->from_ms = token->issued_s * 1000;
+	if (token->source == PROTO_SOURCE_REFRESH) {
+		token->from_ms = since_s * 1000;
+		if (left_s < life_s)
+			token->life_s =
+			    left_s > life_s / 5 ? left_s : life_s / 5;
+	} else if (token_skew_s(token, since_s) > 0) {
+		token->from_ms = token->since_ms - life_s * 1000;
+	}
 }
 
 static struct token *
@@ -210,6 +236,8 @@ tokens_add(struct tokens *t, const char *text, enum proto_source source,
 	if (token == NULL) {
 		make_room(t);
 		token = token_new(text, &claims);
+		token->source = source;
+		schedule(token);
 		t->candidate[t->count++] = token;
 	}
 	token->source = source;
@@ -289,6 +317,14 @@ token_skew_s(const struct token *token, int64_t now_s)
 	return ahead_s > TOKEN_SKEW_S ? ahead_s : 0;
 }
 
+int64_t
+token_now_ms(const struct token *token, int64_t wall_ms, int64_t mono_ms)
+{
+	int64_t ms = token->since_ms + mono_ms - token->mono_ms;
+
+	return wall_ms > ms ? wall_ms : ms;
+}
+
 /* ms, spread by ±percent. */
 static int64_t
 jitter(int64_t ms, int64_t percent, uint32_t random)
@@ -312,13 +348,13 @@ token_believe(struct token *token, const struct token *before)
 int64_t
 token_due_ms(const struct token *token, int64_t interval_ms, uint32_t random)
 {
-	int64_t iat_ms = token->issued_s * 1000, life_ms = token->life_s * 1000;
-	int64_t latest_ms = iat_ms + life_ms / 6 * 5, due_ms;
+	int64_t life_ms = token->life_s * 1000, due_ms;
+	int64_t latest_ms = token->from_ms + life_ms / 6 * 5;
 
 	if (interval_ms > 0)
 		due_ms = token->since_ms + jitter(interval_ms, 5, random);
 	else
-		due_ms = iat_ms + jitter(life_ms / 2, 5, random);
+		due_ms = token->from_ms + jitter(life_ms / 2, 5, random);
 	return due_ms < latest_ms ? due_ms : latest_ms;
 }
 

@@ -29,9 +29,12 @@ struct token {
 	char *text; /* secret_alloc'ed, PROTO_TOKEN_MAX bytes */
 	enum proto_source source;
 	int64_t row;	   /* in the store, -1: not stored */
-	int64_t since_ms;  /* wall clock: when it came here */
+	int64_t since_ms;  /* wall clock: when it came here … */
+	int64_t mono_ms;   /* … and by the clock that nobody sets */
 	int64_t issued_s;  /* iat, but not later than that: what a token says
 			      of the future must not put it first for ever */
+	int64_t from_ms;   /* wall clock: when the schedule says that it was
+			      issued, which is iat if that can be */
 	int64_t life_s;	   /* what the schedule goes by: claims, or less */
 	uint16_t status;   /* of the refusal: 403, or 0 for its join */
 	bool refused;	   /* set aside: the server may yet take it */
@@ -90,6 +93,12 @@ unsigned tokens_unsay(struct tokens *, unsigned by);
  * than clocks differ. */
 #define TOKEN_SKEW_S 5
 int64_t token_skew_s(const struct token *, int64_t now_s);
+
+/*
+ * The time for its schedule, wall clock, ms: a clock that was set forward is
+ * believed, one that was set back is not, for its life goes on.
+ */
+int64_t token_now_ms(const struct token *, int64_t wall_ms, int64_t mono_ms);
 
 /*
  * It is to replace `before`, by a worker's word alone: the schedule believes it

@@ -272,7 +272,7 @@ def unmount(where):
 def test_a_full_disk(s):
     where = mounted(s, "size=256k")
     try:
-        tokend = Tokend(s, db=f"{where}/t.db", token=fresh("given", iat=-6000, ttl=9000))
+        tokend = Tokend(s, db=f"{where}/t.db", token=fresh("given", iat=-6000, ttl=9000), TOKEN_REFRESH_INTERVAL="1ms")
         equal(tokend.offered(), ("VALID", "given"))
         with open(f"{where}/ballast", "wb", buffering=0) as f:
             try:

@@ -96,7 +96,7 @@ def test_another_path_is_a_warning(s):
 
 # --- refreshing -----------------------------------------------------------------
 def test_stored_before_it_is_used(s):
-    tokend = Tokend(s, token=fresh("a", iat=-5000, ttl=9000))
+    tokend = Tokend(s, token=fresh("a", iat=-5000, ttl=9000), TOKEN_REFRESH_INTERVAL="1ms")
     for n in range(10):
         new = fresh(f"r{n}", iat=n - 4990, ttl=9000)
         tokend.refresh(new)
@@ -187,7 +187,7 @@ def test_the_interval(s):
 
 
 def test_few_rows_stay(s):
-    tokend = Tokend(s, token=fresh("a", iat=-5000, ttl=9000))
+    tokend = Tokend(s, token=fresh("a", iat=-5000, ttl=9000), TOKEN_REFRESH_INTERVAL="1ms")
     for n in range(40):
         last = fresh(f"r{n}", iat=n - 4990, ttl=9000)
         tokend.refresh(last)
@@ -207,6 +207,28 @@ def test_the_deadline_of_a_refresh(s):
 
 
 test_the_deadline_of_a_refresh.soak = True
+
+
+# --- clocks ---------------------------------------------------------------------
+def test_a_clock_that_is_ahead_asks_no_more_often(s):
+    """By its word each token has expired when it comes."""
+    tokend = Tokend(s, token=fresh("a", iat=-7200))
+    tokend.refresh(fresh("b", iat=-7200))
+    check(not tokend.is_asked(3), "what came just now is to be refreshed at once")
+    equal(tokend.offered(), ("EXPIRED", "b"))
+    found = re.search(r"the token b was issued (\d+) s before it came: this clock is ahead", tokend.log())
+    check(found and 7200 <= int(found[1]) < 7300, tokend.log())
+    tokend.stop()
+
+
+def test_a_clock_that_is_behind_is_never_too_late(s):
+    """How much of its life is over is not known, so it is refreshed at once, and what comes at half of its life."""
+    tokend = Tokend(s, token=fresh("a", iat=7200))
+    tokend.refresh(fresh("b", iat=7200, ttl=6))
+    begin = time.monotonic()
+    check(tokend.is_asked(30), "it would have expired")
+    check(time.monotonic() - begin > 1, "not before")
+    tokend.stop()
 
 
 # --- the audit log --------------------------------------------------------------

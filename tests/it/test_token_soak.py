@@ -21,7 +21,7 @@ def refresh_and_kill(s, refreshes, seconds, kill_every):
 
 def refresh_in(s, db, seed, refreshes, seconds, kill_every):
     chance, begin = random.Random(seed), time.monotonic()
-    tokend = Tokend(s, db=db)
+    tokend = Tokend(s, db=db, TOKEN_REFRESH_INTERVAL="1ms")
     done = kills = losses = 0
     killed = []
     iat = int(time.time()) - 1000
@@ -31,7 +31,7 @@ def refresh_in(s, db, seed, refreshes, seconds, kill_every):
         handed = made(iat, time.time() + 4, f"t{n}")
         iat += n % 200 == 0
         fate = chance.randrange(kill_every)
-        tokend.is_asked(0.2)  # it is long due; or the worker before was asked, and had no time to say so
+        tokend.is_asked(0.2)  # it is due at once; or the worker before was asked, and had no time to say so
         tokend.put(handed)
         if fate == 0:  # tokend, at some moment of the save
             time.sleep(chance.random() * 0.002)

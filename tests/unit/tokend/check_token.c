@@ -139,6 +139,7 @@ START_TEST(refresh_is_spread_and_never_too_late)
 		interval = i % 2 == 0 ? 0 : 1000 * ((int64_t)(r >> 12) + 1);
 		t->claims.exp_s = 1000 + life;
 		t->life_s = life;
+		t->from_ms = 1000000;
 		t->since_ms = 1000000 + (int64_t)life * (r % 900);
 		due = token_due_ms(t, interval, r) - 1000000;
 		ck_assert_int_le(due, (int64_t)life * 1000 / 6 * 5);
@@ -246,6 +247,51 @@ START_TEST(what_a_worker_said_goes_with_it)
 }
 END_TEST
 
+/* Clocks that differ by more than a life: neither too late nor all the time. */
+START_TEST(the_schedule_survives_clocks)
+{
+	int now = (int)time(NULL), off, life = 3600;
+	int64_t due_s;
+	struct token *t;
+
+	for (off = -3 * life; off <= 3 * life; off += 97) {
+		tokens_init(&tokens);
+		t = add("r", now + off, now + off + life, PROTO_SOURCE_REFRESH);
+		due_s = token_due_ms(t, 0, UINT32_MAX / 2) / 1000 - now;
+		ck_assert_int_ge(due_s, life / 10 - 2);
+		ck_assert_int_le(due_s, life / 2 + 2);
+		if (off <= 0 && off > -life / 2)
+			ck_assert_int_le(due_s, life + off);
+		due_s = token_due_ms(t, 86400000, 0) / 1000 - now;
+		ck_assert_int_le(due_s, life / 6 * 5 + 2);
+		tokens_clear(&tokens);
+	}
+	for (off = 60; off <= 3 * life; off += 97) {
+		tokens_init(&tokens);
+		t = add("g", now + off, now + off + life, PROTO_SOURCE_GIVEN);
+		ck_assert_int_le(token_due_ms(t, 0, 0) / 1000, now);
+		ck_assert_int_le(token_due_ms(t, 86400000, 0) / 1000, now);
+		tokens_clear(&tokens);
+	}
+}
+END_TEST
+
+/* A clock that was set, and a machine that slept. */
+START_TEST(a_life_goes_on_whatever_the_clock_says)
+{
+	struct token *t;
+
+	tokens_init(&tokens);
+	t = add("a", 100, 1000, PROTO_SOURCE_GIVEN);
+	t->since_ms = 1000000;
+	t->mono_ms = 5000;
+	ck_assert_int_eq(token_now_ms(t, 1000000, 5000), 1000000);
+	ck_assert_int_eq(token_now_ms(t, 1900000, 5500), 1900000);
+	ck_assert_int_eq(token_now_ms(t, 200000, 65000), 1060000);
+	tokens_clear(&tokens);
+}
+END_TEST
+
 START_TEST(a_long_life_is_believed_by_and_by)
 {
 	struct token *before, *t;
@@ -284,6 +330,8 @@ main(void)
 	tcase_add_test(tc, what_is_not_stored_makes_no_room);
 	tcase_add_test(tc, the_future_is_not_for_ever);
 	tcase_add_test(tc, what_a_worker_said_goes_with_it);
+	tcase_add_test(tc, the_schedule_survives_clocks);
+	tcase_add_test(tc, a_life_goes_on_whatever_the_clock_says);
 	tcase_add_test(tc, a_long_life_is_believed_by_and_by);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
