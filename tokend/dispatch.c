@@ -231,7 +231,8 @@ reload(struct dispatch *d)
 		conf_text(&d->next, CONF_TOKEN_DB_PATH)) != 0)
 		log_warnx("TOKEN_DB_PATH changes only with a restart");
 	apply_conf(d);
-	store_set_timeout(d->keeper.store, conf_num(&d->conf, CONF_DB_TIMEOUT));
+	d->keeper.place.timeout_ms = conf_num(&d->conf, CONF_DB_TIMEOUT);
+	store_set_timeout(d->keeper.store, d->keeper.place.timeout_ms);
 	keeper_forgive(&d->keeper);
 	keeper_save(&d->keeper);
 	log_choice(d);
@@ -336,6 +337,7 @@ on_token_rotate(struct dispatch *d, struct ipc_frame *frame)
 	struct proto_report report;
 
 	keeper_rotate(&d->keeper, &report);
+	refresh_plan(d->refresh); /* a save may be due */
 	send_report(d, frame->id, &report);
 }
 

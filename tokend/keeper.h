@@ -7,6 +7,8 @@
 #ifndef TOKEND_KEEPER_H
 #define TOKEND_KEEPER_H
 
+#include <limits.h>
+
 #include "conf.h"
 #include "inputs.h"
 #include "seal.h"
@@ -35,7 +37,9 @@ struct keeper {
 	struct seal *seal;
 	struct seal *previous; /* until nothing needs it any more, or NULL */
 	struct jwt_key *jwt_key;
-	struct store *store;
+	struct store *store; /* NULL: not yet open, or lost from its place */
+	struct store_params place;
+	char path[PATH_MAX]; /* place's */
 	bool previous_given; /* it stands in the configuration */
 	bool adopted;	     /* the store may be written */
 	bool unsaved;	     /* the current one is not in the store yet */

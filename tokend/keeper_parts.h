@@ -33,6 +33,10 @@ void keeper_remember(struct keeper *, const struct token *);
 int keeper_adopt(struct keeper *);
 
 /* Writes one candidate to the store; sets unsaved when that fails. */
+/* The store stands where it was; else what stands there now is opened, or made
+ * when nothing does. False: that cannot be used, and nothing can be stored. */
+bool keeper_find(struct keeper *);
+
 void keeper_save_one(struct keeper *, struct token *);
 
 /* Takes in what is in the store and no candidate any more, a few at a time and

@@ -232,20 +232,55 @@ keeper_adopt(struct keeper *k)
 	    : store_fault_code(fault);
 }
 
+/* Rows were of the file that is gone. */
+static void
+forget_rows(struct keeper *k)
+{
+	unsigned i;
+
+	for (i = 0; i < k->tokens.count; i++)
+		k->tokens.candidate[i]->row = -1;
+	k->pasts = 0;
+	k->adopted = false;
+}
+
+bool
+keeper_find(struct keeper *k)
+{
+	if (k->store != NULL && store_is_in_place(k->store))
+		return true;
+	if (k->store != NULL)
+		log_errorx("the store %s was removed or replaced while it was "
+			   "in use: what stands there now is opened, or made",
+		    k->path);
+	/* First, for it takes its -wal along, which is not the other's. */
+	store_close(k->store);
+	k->store = NULL;
+	forget_rows(k);
+	if (open_store(k, &k->place) != EX_OK)
+		return false;
+	if (keeper_try_seals(k, k->seal, k->previous) == EX_OK)
+		return true;
+	store_close(k->store);
+	k->store = NULL;
+	return false;
+}
+
 int
 keeper_open(struct keeper *k, const struct conf *conf, bool was_root)
 {
-	struct store_params params = {
-	    .path = conf_text(conf, CONF_TOKEN_DB_PATH),
-	    .timeout_ms = conf_num(conf, CONF_DB_TIMEOUT),
-	    .was_root = was_root,
-	};
 	struct reading r = {
 	    .keeper = k, .seal = k->seal, .previous = k->previous};
 	enum proto_token_state state;
 	struct token *best;
-	int code = open_store(k, &params);
+	int code;
 
+	(void)util_strlcpy(
+	    k->path, conf_text(conf, CONF_TOKEN_DB_PATH), sizeof(k->path));
+	k->place.path = k->path;
+	k->place.timeout_ms = conf_num(conf, CONF_DB_TIMEOUT);
+	k->place.was_root = was_root;
+	code = open_store(k, &k->place);
 	if (code == EX_OK)
 		code = read_rows(&r);
 	if (code == EX_OK)

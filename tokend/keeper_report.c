@@ -77,9 +77,12 @@ rotate_text(const struct keeper *k, enum store_fault fault)
 void
 keeper_rotate(struct keeper *k, struct proto_report *report)
 {
-	enum store_fault fault = keeper_reseal(k);
-	int64_t rows = store_count(k->store);
+	enum store_fault fault;
+	int64_t rows;
 
+	keeper_save(k); /* finds the store, if it is not where it was */
+	fault = keeper_reseal(k);
+	rows = store_count(k->store);
 	memset(report, 0, sizeof(*report));
 	report->code = fault != STORE_OK ? (uint8_t)store_fault_code(fault)
 					 : k->unreadable > 0;

@@ -68,6 +68,13 @@ keeper_reseal(struct keeper *k)
 	return STORE_OK;
 }
 
+static void
+say_unsaved(void)
+{
+	log_errorx("the current token is not stored: a restart would need a "
+		   "new one; trying again");
+}
+
 void
 keeper_save_one(struct keeper *k, struct token *token)
 {
@@ -81,8 +88,7 @@ keeper_save_one(struct keeper *k, struct token *token)
 		    &token->row)) == STORE_OK)
 		k->unsaved = false;
 	if (k->unsaved)
-		log_errorx("the current token is not stored: a restart would "
-			   "need a new one; trying again");
+		say_unsaved();
 	free(sealed);
 }
 
@@ -146,8 +152,14 @@ keeper_save(struct keeper *k)
 	struct token *best = keeper_best(k, &state);
 
 	k->unsaved = false;
-	if (k->store == NULL)
+	if (k->path[0] == '\0')
+		return; /* it is not open yet */
+	if (!keeper_find(k)) {
+		k->unsaved = best != NULL;
+		if (k->unsaved)
+			say_unsaved();
 		return;
+	}
 	(void)keeper_adopt(k);
 	if (k->previous != NULL)
 		(void)keeper_reseal(k);
@@ -163,7 +175,7 @@ keeper_save(struct keeper *k)
 void
 keeper_save_also(struct keeper *k, struct token *token)
 {
-	if (token->row == -1 && !k->unsaved)
+	if (token->row == -1 && !k->unsaved && k->store != NULL)
 		keeper_save_one(k, token);
 }
 

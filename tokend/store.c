@@ -216,12 +216,70 @@ store_open(struct store **out, const struct store_params *params)
 	return fault;
 }
 
+bool
+store_is_in_place(const struct store *st)
+{
+	struct stat ours, there;
+
+	if (fstat(st->lock, &ours) == -1)
+		return true;
+	if (lstat(st->path, &there) == -1)
+		return errno != ENOENT;
+	return ours.st_dev == there.st_dev && ours.st_ino == there.st_ino;
+}
+
+static const char *const beside[] = {"-wal", "-shm"};
+
+static int
+stat_beside(const struct store *st, size_t i, struct stat *sb)
+{
+	char name[PATH_MAX + 8];
+
+	(void)util_fmt(name, sizeof(name), "%s%s", st->path, beside[i]);
+	return lstat(name, sb);
+}
+
+/* Which of them are ours. */
+static void
+note_beside(struct store *st)
+{
+	size_t i;
+
+	for (i = 0; i < UTIL_COUNT(beside); i++)
+		if (stat_beside(st, i, &st->beside[i]) == -1)
+			st->beside[i].st_ino = 0;
+}
+
+/* SQLite leaves the log of a file that has moved where it is: whoever opens
+ * the next one of that name would find our pages in it. */
+static void
+remove_beside(const struct store *st)
+{
+	char name[PATH_MAX + 8];
+	struct stat sb;
+	size_t i;
+
+	for (i = 0; i < UTIL_COUNT(beside); i++) {
+		if (stat_beside(st, i, &sb) == -1 ||
+		    sb.st_ino != st->beside[i].st_ino ||
+		    sb.st_dev != st->beside[i].st_dev)
+			continue;
+		(void)util_fmt(name, sizeof(name), "%s%s", st->path, beside[i]);
+		(void)unlink(name);
+	}
+}
+
 void
 store_close(struct store *st)
 {
+	bool moved;
+
 	if (st == NULL)
 		return;
+	moved = st->lock != -1 && !store_is_in_place(st);
 	(void)sqlite3_close(st->db);
+	if (moved)
+		remove_beside(st);
 	util_close(&st->lock);
 	free(st);
 }
@@ -229,7 +287,8 @@ store_close(struct store *st)
 void
 store_set_timeout(struct store *st, int64_t timeout_ms)
 {
-	(void)sqlite3_busy_timeout(st->db, (int)timeout_ms);
+	if (st != NULL)
+		(void)sqlite3_busy_timeout(st->db, (int)timeout_ms);
 }
 
 /* --- adopting ------------------------------------------------------------- */
@@ -273,9 +332,13 @@ adopt_journal(struct store *st)
 enum store_fault
 store_adopt(struct store *st)
 {
+	enum store_fault fault;
+
 	if (adopt_mode(st) == -1)
 		return store_fault_of_errno(st);
 	if (adopt_journal(st) == -1)
 		return store_fault_of_sqlite(st, "its journal cannot be set");
-	return store_schema_adopt(st);
+	fault = store_schema_adopt(st);
+	note_beside(st);
+	return fault;
 }

@@ -57,6 +57,10 @@ struct store_params {
 enum store_fault store_open(struct store **out, const struct store_params *);
 void store_close(struct store *); /* NULL is fine */
 
+/* Whether the file that was opened still stands at its path: what is written
+ * to one that was removed or replaced is lost with this process. */
+bool store_is_in_place(const struct store *);
+
 /* Calls back for each row, newest first, until it returns false. */
 enum store_fault store_each(struct store *,
     bool (*cb)(int64_t id, const char *sealed, void *arg), void *arg);
@@ -81,9 +85,9 @@ enum store_fault store_rewrite(struct store *,
 enum store_fault store_delete(struct store *, int64_t id);
 
 /* Rows, or -1. */
-int64_t store_count(struct store *);
+int64_t store_count(struct store *); /* NULL is fine */
 
-void store_set_timeout(struct store *, int64_t timeout_ms);
+void store_set_timeout(struct store *, int64_t timeout_ms); /* NULL is fine */
 
 /* "2026-01-02 03:04:05.678901234+00:00", the fraction only when it is not
  * zero: what the Go Telephone's driver writes. */

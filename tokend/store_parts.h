@@ -4,6 +4,7 @@
 #define TOKEND_STORE_PARTS_H
 
 #include <limits.h>
+#include <sys/stat.h>
 
 #include "store.h"
 
@@ -12,7 +13,8 @@ struct store {
 	char path[PATH_MAX];
 	struct sqlite3 *db;
 	int lock;
-	bool fresh; /* there is no table yet */
+	bool fresh;	       /* there is no table yet */
+	struct stat beside[2]; /* SQLite's -wal and -shm, as of store_adopt */
 };
 
 /* Each logs a fault with its remedy and returns it. */

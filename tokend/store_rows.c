@@ -185,8 +185,9 @@ store_delete(struct store *st, int64_t id)
 int64_t
 store_count(struct store *st)
 {
-	int64_t rows =
-	    st->fresh ? 0 : store_query_int(st, "SELECT count(*) FROM tokens");
+	int64_t rows = st == NULL || st->fresh
+	    ? 0
+	    : store_query_int(st, "SELECT count(*) FROM tokens");
 
 	return rows == STORE_QUERY_FAILED ? -1 : rows;
 }

@@ -252,6 +252,47 @@ def test_a_lock_of_another_program(s):
     again.stop()
 
 
+def test_a_store_that_is_removed_under_it(s):
+    """What is written to a file without a name is lost: it is made anew, with the token that is in use."""
+    tokend = Tokend(s, token=fresh("given"))
+    for suffix in ("", "-wal", "-shm"):
+        os.unlink(f"{s.dir}/t.db{suffix}")
+    tokend.put(fresh("refreshed", iat=0))
+    tokend.worker.wait("TOKEN")
+    check("was removed or replaced while it was in use" in tokend.log(), tokend.log())
+    equal(query(f"{s.dir}/t.db", "SELECT count(*) FROM tokens"), [(1,)])
+    tokend.stop()
+    again = Tokend(s)
+    equal(again.offered(), ("VALID", "refreshed"))
+    again.stop()
+
+
+def test_a_store_that_is_replaced_under_it(s):
+    """What cannot be read is not changed; what can takes the token that is in use."""
+    tokend, path = Tokend(s, secret=OTHER, db=f"{s.dir}/other.db", token=fresh("other", iat=-3000)), f"{s.dir}/t.db"
+    tokend.stop()
+    Tokend(s, db=f"{s.dir}/backup.db", token=fresh("backup", iat=-3000)).stop()
+    tokend = Tokend(s, token=fresh("given"))
+    os.rename(f"{s.dir}/other.db", path)
+    before = contents(path)
+    tokend.put(fresh("refreshed", iat=0))
+    tokend.worker.wait("TOKEN")
+    equal(tokend.offered(), ("VALID", "refreshed"), "it is used all the same")
+    until(lambda: tokend.log().count("is not stored: a restart would need a new one") >= 2, "tried again")
+    check("nothing in the store can be read with this SECRET_KEY_BASE" in tokend.log(), tokend.log())
+    equal(tokend.rotate()[0], 69, "nothing to rotate there")
+    equal(contents(path), before)
+    os.rename(f"{s.dir}/backup.db", path)
+    until(lambda: "the current token is stored now" in tokend.log(), "stored", 40)
+    equal(query(path, "SELECT count(*) FROM tokens"), [(2,)])
+    tokend.stop()
+    again = Tokend(s)
+    equal(again.offered(), ("VALID", "refreshed"))
+    again.refused("refreshed")
+    equal(again.offered(), ("VALID", "backup"))
+    again.stop()
+
+
 def mounted(s, options):
     """A file system of its own."""
     if os.geteuid() != 0:
