@@ -4,6 +4,7 @@
 #include <strings.h>
 
 #include "http_head.h"
+#include "url.h"
 #include "util.h"
 
 /* The next line without its CRLF, which it must have; NULL: none. */
@@ -85,9 +86,36 @@ is_named(const char *line, size_t len, const char *name)
 	return len == strlen(name) && strncasecmp(line, name, len) == 0;
 }
 
-/* A field is looked at for one thing: whether there would be a body. */
+static bool
+is_space(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
 static int
-check_field(const char *line, size_t len)
+take_host(const char *value, const char *end, struct http_head *out)
+{
+	size_t len;
+
+	if (out->has_host)
+		return 400;
+	while (value < end && is_space(*value))
+		value++;
+	while (value < end && is_space(end[-1]))
+		end--;
+	len = (size_t)(end - value);
+	if (len >= sizeof(out->host) || (len > 0 && !is_printable(value, len)))
+		return 400;
+	memcpy(out->host, value, len);
+	out->host[len] = '\0';
+	out->has_host = true;
+	return 200;
+}
+
+/* A field is looked at for two things: whether there would be a body, and who
+ * is meant. */
+static int
+take_field(const char *line, size_t len, struct http_head *out)
 {
 	const char *colon = memchr(line, ':', len);
 	size_t n = colon == NULL ? 0 : (size_t)(colon - line);
@@ -96,10 +124,12 @@ check_field(const char *line, size_t len)
 		return 400;
 	if (is_named(line, n, "transfer-encoding"))
 		return 413;
+	if (is_named(line, n, "host"))
+		return take_host(colon + 1, line + len, out);
 	if (!is_named(line, n, "content-length"))
 		return 200;
 	for (colon++; colon < line + len; colon++)
-		if (*colon != ' ' && *colon != '\t' && *colon != '0')
+		if (!is_space(*colon) && *colon != '0')
 			return 413;
 	return 200;
 }
@@ -117,10 +147,34 @@ http_head_parse(const uint8_t *data, size_t len, struct http_head *out)
 	line = next_line(&at, end, &n);
 	if (line == NULL)
 		return 400;
+	out->has_host = false;
+	out->host[0] = '\0';
 	status = take_request_line(line, n, out);
 	while (status == 200 && at < end) {
 		line = next_line(&at, end, &n);
-		status = line == NULL ? 400 : check_field(line, n);
+		status = line == NULL ? 400 : take_field(line, n, out);
 	}
 	return status;
+}
+
+bool
+http_head_is_local(const struct http_head *head)
+{
+	char host[HTTP_HOST_MAX], *end, *port;
+
+	(void)util_strlcpy(host, head->host, sizeof(host));
+	if (host[0] == '[') { /* RFC 3986 §3.2.2 */
+		end = strchr(host, ']');
+		if (end == NULL || (end[1] != '\0' && end[1] != ':'))
+			return false;
+		port = end[1] == ':' ? end + 2 : end + 1;
+		*end = '\0';
+		return port[strspn(port, "0123456789")] == '\0' &&
+		    strchr(host, ':') != NULL && url_is_local(host + 1);
+	}
+	end = strchr(host, ':');
+	port = end == NULL ? host + strlen(host) : end + 1;
+	if (end != NULL)
+		*end = '\0';
+	return port[strspn(port, "0123456789")] == '\0' && url_is_local(host);
 }

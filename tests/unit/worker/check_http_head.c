@@ -39,6 +39,8 @@ static const struct {
     {"GET / HTTP/1.1\r\ncontent-LENGTH: 1\r\n\r\n", 413},
     {"GET / HTTP/1.1\r\nContent-Length: x\r\n\r\n", 413},
     {"GET / HTTP/1.1\r\ntransfer-encoding: gzip\r\n\r\n", 413},
+    {"GET / HTTP/1.1\r\nHost: x\r\nhost: x\r\n\r\n", 400},
+    {"GET / HTTP/1.1\r\nHost: x y\r\n\r\n", 400},
     {"\r\n\r\n", 400},
 };
 
@@ -65,6 +67,77 @@ START_TEST(path_and_query_come_apart)
 	ck_assert(head.is_head);
 	ck_assert_str_eq(head.path, "/a/b");
 	ck_assert_str_eq(head.query, "c=d?e");
+}
+END_TEST
+
+/* --- who is meant --------------------------------------------------------- */
+
+static const struct {
+	const char *host;
+	bool local;
+} hosts[] = {
+    {"localhost", true},
+    {"LocalHost:9090", true},
+    {"127.0.0.1", true},
+    {"127.0.0.1:9090", true},
+    {"127.8.9.1:1", true},
+    {"[::1]", true},
+    {"[::1]:9090", true},
+    {"", false},
+    {":9090", false},
+    {"localhost.", false},
+    {"localhost.example", false},
+    {"example.localhost", false},
+    {"127.0.0.1.example", false},
+    {"127.0.0.1:80.example", false},
+    {"127.0.0.1:9090:1", false},
+    {"localhost:9090@example", false},
+    {"example@localhost", false},
+    {"128.0.0.1", false},
+    {"0.0.0.0", false},
+    {"2130706433", false},
+    {"::1", false},
+    {"[::1", false},
+    {"[::1]x", false},
+    {"[::1].example", false},
+    {"[::1]:x", false},
+    {"[127.0.0.1]", false},
+    {"[localhost]", false},
+    {"[::2]", false},
+    {"[]", false},
+};
+
+START_TEST(only_loopback_is_local)
+{
+	char data[256];
+	struct http_head head;
+
+	(void)util_fmt(data, sizeof(data),
+	    "GET / HTTP/1.1\r\nHOST:\t %s \r\nA: b\r\n\r\n", hosts[_i].host);
+	ck_assert_int_eq(
+	    http_head_parse((const uint8_t *)data, strlen(data), &head), 200);
+	ck_assert(head.has_host);
+	ck_assert_str_eq(head.host, hosts[_i].host);
+	ck_assert_msg(
+	    http_head_is_local(&head) == hosts[_i].local, "%s", hosts[_i].host);
+}
+END_TEST
+
+START_TEST(no_host_is_not_local)
+{
+	static const char data[] = "GET / HTTP/1.0\r\n\r\n";
+	static const char nul[] =
+	    "GET / HTTP/1.1\r\nHost: localhost\0x\r\n\r\n";
+	struct http_head head;
+
+	memset(&head, 'x', sizeof(head));
+	ck_assert_int_eq(
+	    http_head_parse((const uint8_t *)data, sizeof(data) - 1, &head),
+	    200);
+	ck_assert(!head.has_host);
+	ck_assert(!http_head_is_local(&head));
+	ck_assert_int_eq(
+	    http_head_parse((const uint8_t *)nul, sizeof(nul) - 1, &head), 400);
 }
 END_TEST
 
@@ -103,6 +176,9 @@ main(void)
 	tcase_add_loop_test(
 	    tc, each_head_has_its_status, 0, (int)UTIL_COUNT(heads));
 	tcase_add_test(tc, path_and_query_come_apart);
+	tcase_add_loop_test(
+	    tc, only_loopback_is_local, 0, (int)UTIL_COUNT(hosts));
+	tcase_add_test(tc, no_host_is_not_local);
 	tcase_add_test(tc, what_is_long_is_refused);
 	suite_add_tcase(suite, tc);
 	srunner_run_all(runner, CK_NORMAL);
