@@ -42,7 +42,10 @@ struct conn {
 	struct event *readable, *writable, *timer;
 	uint8_t in[HTTP_HEAD_MAX];
 	size_t in_len;
-	struct buf out;
+	struct buf out; /* the head, and a body that was made */
+	const uint8_t *fixed;
+	size_t fixed_len;
+	size_t sent; /* of both */
 };
 
 TAILQ_HEAD(conn_list, conn);
@@ -52,6 +55,7 @@ struct http {
 	struct event *accept;
 	struct conn_list conns; /* the oldest first */
 	unsigned count;
+	size_t held; /* bytes of all `out` */
 };
 
 static void
@@ -59,6 +63,7 @@ conn_free(struct conn *c)
 {
 	TAILQ_REMOVE(&c->http->conns, c, entry);
 	c->http->count--;
+	c->http->held -= c->out.len;
 	if (c->readable != NULL)
 		event_free(c->readable);
 	if (c->writable != NULL)
@@ -80,6 +85,7 @@ reason(int status)
 	} texts[] = {
 	    {200, "OK"},
 	    {400, "Bad Request"},
+	    {403, "Forbidden"},
 	    {404, "Not Found"},
 	    {405, "Method Not Allowed"},
 	    {413, "Content Too Large"},
@@ -97,41 +103,77 @@ reason(int status)
 	return "Error";
 }
 
+/* What is next to go, and how much of it there is. */
+static const uint8_t *
+rest(const struct conn *c, size_t *len)
+{
+	if (c->sent < c->out.len) {
+		*len = c->out.len - c->sent;
+		return c->out.data + c->sent;
+	}
+	*len = c->out.len + c->fixed_len - c->sent;
+	return *len == 0 ? NULL : c->fixed + c->fixed_len - *len;
+}
+
 static void
 send_some(struct conn *c)
 {
+	const uint8_t *at;
+	size_t len;
 	ssize_t n = 0;
 
-	while (c->out.len > 0) {
-		n = send(c->fd, c->out.data, c->out.len, MSG_NOSIGNAL);
+	while ((at = rest(c, &len)) != NULL) {
+		n = send(c->fd, at, len, MSG_NOSIGNAL);
 		if (n <= 0)
 			break;
-		buf_consume(&c->out, (size_t)n);
+		c->sent += (size_t)n;
 	}
-	if (c->out.len > 0 && n == -1 && errno != EAGAIN && errno != EINTR) {
+	if (at != NULL && n == -1 && errno != EAGAIN && errno != EINTR) {
 		conn_free(c);
 		return;
 	}
-	if (c->out.len > 0) {
+	if (at != NULL) {
 		(void)event_add(c->writable, NULL);
 		return;
 	}
 	(void)event_del(c->writable);
 	(void)shutdown(c->fd, SHUT_WR);
+	c->http->held -= c->out.len;
+	buf_clear(&c->out);
 	c->stage = LINGERING;
 	timer_set_ms(c->timer, LINGER_MS);
+}
+
+/* Those who have had an answer for longest and do not take it, until what is
+ * held is within its bound again. */
+static void
+let_go(struct http *h, const struct conn *but)
+{
+	struct conn *c, *next;
+
+	for (c = TAILQ_FIRST(&h->conns); c != NULL && h->held > HTTP_HELD_MAX;
+	     c = next) {
+		next = TAILQ_NEXT(c, entry);
+		if (c != but && c->stage != READING)
+			conn_free(c);
+	}
 }
 
 static void
 put_answer(struct conn *c, const struct http_answer *a, bool is_head)
 {
+	size_t len = a->fixed != NULL ? a->fixed_len : a->body.len;
+
 	(void)buf_printf(&c->out,
 	    "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n"
 	    "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
 	    "%sConnection: close\r\n\r\n",
-	    a->status, reason(a->status), a->type, a->body.len, a->extra);
-	if (!is_head)
+	    a->status, reason(a->status), a->type, len, a->extra);
+	if (!is_head && a->fixed == NULL)
 		(void)buf_append(&c->out, a->body.data, a->body.len);
+	c->fixed = is_head ? NULL : a->fixed;
+	c->fixed_len = c->fixed == NULL ? 0 : a->fixed_len;
+	c->http->held += c->out.len;
 }
 
 static void
@@ -151,11 +193,12 @@ answer(struct conn *c, int status, const struct http_head *head)
 		buf_clear(&a.body);
 		a.status = 500;
 	}
-	if (a.body.len == 0)
+	if (a.body.len == 0 && a.fixed == NULL)
 		(void)buf_printf(&a.body, "%s\n", reason(a.status));
 	put_answer(c, &a, status == 200 && head->is_head);
 	buf_clear(&a.body);
 	c->stage = SENDING;
+	let_go(c->http, c);
 	timer_set_ms(c->timer, SEND_MS);
 	(void)event_add(c->readable, NULL);
 	send_some(c);

@@ -3,8 +3,10 @@
  * A very small HTTP server for the health listener: one request a connection,
  * GET and HEAD, all of it bounded in size and in time. Whoever comes is heard
  * even when others hold every connection: the one that has waited longest for
- * its own request makes room. Its events go before all others of the loop, so
- * that a probe is answered while the rest is busy.
+ * its own request makes room, and when more is held for those who do not take
+ * their answers than HTTP_HELD_MAX, the one that has had longest for it goes.
+ * Its events go before all others of the loop, so that a probe is answered
+ * while the rest is busy.
  */
 #ifndef WORKER_HTTP_H
 #define WORKER_HTTP_H
@@ -15,11 +17,17 @@
 struct event_base;
 struct http;
 
+/* Of all answers together that have yet to leave. */
+#define HTTP_HELD_MAX ((size_t)2 * 1024 * 1024)
+
 struct http_answer {
 	int status;
 	const char *type;  /* of the body, a constant */
 	const char *extra; /* further field lines with their ends, or "" */
 	struct buf body;
+	/* In its place: bytes that are there for ever, and are not copied. */
+	const uint8_t *fixed;
+	size_t fixed_len;
 };
 
 struct http_params {
