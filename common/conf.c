@@ -322,6 +322,10 @@ const struct conf_key conf_keys[CONF_KEYS] = {
 	.def = "127.0.0.1", .help = "address of the health listener"),
     ROW(HEALTH_CHECK_PORT, .type = CONF_TYPE_INT, .min = 0, .max = 65535,
 	.to = S, .def = "0", .help = "port of the health listener; 0: none"),
+    ROW(INSPECT, .type = CONF_TYPE_CHOICE, .choices = "off|on|any", .to = S | W,
+	.def = "off", .reloadable = true,
+	.help = "a web page on the health listener that shows what goes on; "
+		"any: not to this machine alone"),
     ROW(CONTROL_SOCKET, .type = CONF_TYPE_PATH, .max = 100, .to = S,
 	.help = "where telephonectl finds this telephone"),
     ROW(WORKER_USER, .type = CONF_TYPE_TEXT, .max = 32, .to = S | W,

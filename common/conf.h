@@ -113,6 +113,7 @@ enum conf_id {
 	CONF_SHUTDOWN_TIMEOUT,
 	CONF_HEALTH_LISTEN,
 	CONF_HEALTH_CHECK_PORT,
+	CONF_INSPECT,
 	CONF_CONTROL_SOCKET,
 	CONF_WORKER_USER,
 	CONF_TOKEND_USER,
@@ -221,6 +222,16 @@ int conf_finish(struct conf *);
 const char *conf_text(const struct conf *, enum conf_id);
 int64_t conf_num(const struct conf *, enum conf_id);
 bool conf_is_set(const struct conf *, enum conf_id);
+
+/* The values of INSPECT. */
+enum conf_inspect {
+	CONF_INSPECT_OFF,
+	CONF_INSPECT_ON, /* on this machine alone */
+	CONF_INSPECT_ANY,
+};
+/* NULL, or why there can be no page on a health listener that is open to this
+ * machine alone (local), or to others. */
+const char *conf_inspect_fault(const struct conf *, bool local);
 
 /* IPC: one key a frame. put: length, 0 when that process does not receive
  * the key or it is unset, -1 when too long. get: 0, or -1 when malformed or

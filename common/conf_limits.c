@@ -4,6 +4,7 @@
 
 #include "conf.h"
 #include "conf_check.h"
+#include "url.h"
 
 #define MIB INT64_C(1048576)
 /* A worker that does nothing takes a third of it; the rest is for libraries:
@@ -76,9 +77,31 @@ check_memory(struct conf *c)
 		    (least + MIB - 1) / MIB);
 }
 
+const char *
+conf_inspect_fault(const struct conf *c, bool local)
+{
+	if (conf_num(c, CONF_INSPECT) != CONF_INSPECT_ON || local)
+		return NULL;
+	return "INSPECT: the health listener is open to the network, and the "
+	       "page would be, too; set HEALTH_LISTEN=127.0.0.1, or "
+	       "INSPECT=any if everybody who reaches it may see the page";
+}
+
+static void
+check_inspect(struct conf *c)
+{
+	bool local = conf_num(c, CONF_HEALTH_CHECK_PORT) == 0 ||
+	    url_is_local(conf_text(c, CONF_HEALTH_LISTEN));
+	const char *fault = conf_inspect_fault(c, local);
+
+	if (fault != NULL)
+		(void)buf_printf(&c->faults, "%s\n", fault);
+}
+
 void
 conf_check_limits(struct conf *c)
 {
+	check_inspect(c);
 	check_clients(c);
 	check_memory(c);
 }

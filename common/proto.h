@@ -59,6 +59,7 @@ enum proto_type {
 	PROTO_TOKEN_REPORT,   /* tokend → supervisor → ctl: how that went */
 	PROTO_RELOAD,	      /* ctl → supervisor */
 	PROTO_RECONNECT, /* ctl → supervisor → worker: the network changed */
+	PROTO_INSPECT,	 /* supervisor → worker: the page's token */
 	PROTO_VERSION,	 /* ctl → supervisor */
 	PROTO_TEXT,	 /* supervisor → ctl: one line for the operator */
 	PROTO_DONE,	 /* supervisor → ctl: exit status; the end */
@@ -132,6 +133,12 @@ int proto_get_log(const struct ipc_frame *, struct proto_log *);
 #define PROTO_TEXT_MAX 4096
 int proto_put_text(uint8_t *space, const char *text);
 int proto_get_text(const struct ipc_frame *, char text[PROTO_TEXT_MAX]);
+
+/* PROTO_INSPECT: 128 bits as lower-case hexadecimal digits. */
+#define PROTO_INSPECT_LEN 32
+int proto_put_inspect(uint8_t *space, const char *token);
+int
+proto_get_inspect(const struct ipc_frame *, char token[PROTO_INSPECT_LEN + 1]);
 
 #define PROTO_TOKEN_MAX (16 * 1024) /* Plugboard answers 414 at about 12 kB */
 #define PROTO_ID_MAX 256	    /* path_id, sub and jti */
@@ -363,6 +370,7 @@ struct proto_supervisor_status {
 	bool root; /* children run under users of their own */
 	char version[64];
 	char config[1024]; /* file, or "" */
+	char inspect[192]; /* where the page of INSPECT is, or "" */
 };
 int proto_put_supervisor_status(
     uint8_t *space, const struct proto_supervisor_status *);

@@ -153,6 +153,32 @@ proto_get_text(const struct ipc_frame *frame, char text[PROTO_TEXT_MAX])
 	return done(&u);
 }
 
+static bool
+is_inspect(const char *token)
+{
+	return strspn(token, "0123456789abcdef") == PROTO_INSPECT_LEN &&
+	    token[PROTO_INSPECT_LEN] == '\0';
+}
+
+int
+proto_put_inspect(uint8_t *space, const char *token)
+{
+	struct pack p = begin(space);
+
+	pack_str(&p, token);
+	return is_inspect(token) ? end(&p) : -1;
+}
+
+int
+proto_get_inspect(
+    const struct ipc_frame *frame, char token[PROTO_INSPECT_LEN + 1])
+{
+	struct unpack u = open_frame(frame);
+
+	unpack_str(&u, token, PROTO_INSPECT_LEN + 1);
+	return done(&u) == 0 && is_inspect(token) ? 0 : -1;
+}
+
 /* There is a token in every state but one. */
 static bool
 token_agrees(const struct proto_token *t)
@@ -365,6 +391,7 @@ proto_put_supervisor_status(
 	pack_u8(&p, s->root);
 	pack_str(&p, s->version);
 	pack_str(&p, s->config);
+	pack_str(&p, s->inspect);
 	return end(&p);
 }
 
@@ -384,6 +411,7 @@ proto_get_supervisor_status(
 	s->root = get_bool(&u);
 	unpack_str(&u, s->version, sizeof(s->version));
 	unpack_str(&u, s->config, sizeof(s->config));
+	unpack_str(&u, s->inspect, sizeof(s->inspect));
 	return done(&u);
 }
 

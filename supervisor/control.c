@@ -116,6 +116,7 @@ send_own_status(struct client *c)
 	st.root = s->root;
 	(void)util_strlcpy(st.version, version, sizeof(st.version));
 	(void)util_strlcpy(st.config, s->config->file, sizeof(st.config));
+	inspect_url(&s->inspect, &s->conf, st.inspect, sizeof(st.inspect));
 	peer_send_put(c->peer, PROTO_SUPERVISOR_STATUS, 0, space,
 	    proto_put_supervisor_status(space, &st));
 }

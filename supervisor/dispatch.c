@@ -89,6 +89,17 @@ link_all(struct service *s)
 		service_link(s, s->old[i]);
 }
 
+/* What it opens is nobody's business where there is no page. */
+static void
+send_inspect(struct service *s, struct child *c)
+{
+	uint8_t space[IPC_PAYLOAD_MAX];
+
+	if (inspect_is_on(&s->inspect, &s->conf))
+		peer_send_put(child_peer(c), PROTO_INSPECT, 0, space,
+		    proto_put_inspect(space, s->inspect.token));
+}
+
 static void
 on_hello(struct child *c, void *arg)
 {
@@ -104,6 +115,7 @@ on_hello(struct child *c, void *arg)
 	send_conf(c, &s->conf, CONF_TO_WORKER);
 	listen_renew(s->listener);
 	send_fd(c, PROTO_FD_LISTENER, s->listener);
+	send_inspect(s, c);
 	peer_send_empty(child_peer(c), PROTO_CONF_END, 0);
 }
 

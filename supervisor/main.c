@@ -143,6 +143,24 @@ watch_signals(struct signals *w, struct service *s)
 /* --- running -------------------------------------------------------------- */
 
 static int
+check_inspect(struct service *s)
+{
+	const char *fault;
+
+	inspect_init(&s->inspect, s->listener);
+	fault = inspect_fault(&s->inspect, &s->conf);
+	if (fault != NULL) {
+		log_errorx("%s", fault);
+		return EX_CONFIG;
+	}
+	if (s->listener == -1 &&
+	    conf_num(&s->conf, CONF_INSPECT) != CONF_INSPECT_OFF)
+		log_warnx("INSPECT: there is no health listener, and so no "
+			  "page; set HEALTH_CHECK_PORT");
+	return EX_OK;
+}
+
+static int
 run_service(struct service *s)
 {
 	struct listen_control control;
@@ -153,6 +171,8 @@ run_service(struct service *s)
 
 	levels_find_journal(&s->levels);
 	s->listener = listen_health(&s->conf, &code);
+	if (code == EX_OK)
+		code = check_inspect(s);
 	if (code != EX_OK)
 		return code;
 	if (!config_control_path(&s->conf, s->root, path, sizeof(path)))

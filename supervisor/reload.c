@@ -226,6 +226,7 @@ static void
 begin(struct reload *r)
 {
 	struct service *s = r->service;
+	const char *fault;
 
 	if (config_load(s->config, &r->conf) == -1) {
 		tell_lines(r, &r->conf.warnings);
@@ -235,6 +236,12 @@ begin(struct reload *r)
 		return;
 	}
 	tell_lines(r, &r->conf.warnings);
+	fault = inspect_fault(&s->inspect, &r->conf);
+	if (fault != NULL) {
+		tell(r, "%s; nothing was changed", fault);
+		finish(r, EX_CONFIG);
+		return;
+	}
 	if (config_secrets(&r->conf, &r->secrets) == -1) {
 		tell(r,
 		    "a secret cannot be read (see the log); nothing was "

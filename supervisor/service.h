@@ -14,6 +14,7 @@
 #include "child.h"
 #include "conf.h"
 #include "config.h"
+#include "inspect.h"
 #include "levels.h"
 #include "notify.h"
 #include "walls.h"
@@ -55,6 +56,7 @@ struct service {
 	struct walls walls;
 	struct notify notify;
 	struct levels levels;
+	struct inspect inspect;
 	bool ready;  /* both children have been READY */
 	bool joined; /* so the worker said last */
 	bool stopping;

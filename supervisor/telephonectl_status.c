@@ -164,6 +164,9 @@ status_print(const struct status *s)
 				 : "environment only",
 	    p->generation,
 	    p->root ? "a user for each process" : "one user for all");
+	if (p->inspect[0] != '\0')
+		(void)printf("page         %s\n",
+		    log_plain(plain, sizeof(plain), p->inspect));
 	print_walls(s);
 }
 
@@ -262,6 +265,8 @@ status_print_json(const struct status *s)
 	jsonout_int("generation", p->generation);
 	jsonout_bool("separate_users", p->root);
 	jsonout_text("config", p->config);
+	/* Not where: such a document is kept, and goes to others. */
+	jsonout_bool("page", p->inspect[0] != '\0');
 	json_walls(s);
 	if (s->has_worker)
 		json_worker(&s->worker);

@@ -37,6 +37,16 @@ again_text(const struct ipc_frame *f, uint8_t *space)
 }
 
 static int
+again_inspect(const struct ipc_frame *f, uint8_t *space)
+{
+	char token[PROTO_INSPECT_LEN + 1];
+
+	return proto_get_inspect(f, token) == -1
+	    ? -1
+	    : proto_put_inspect(space, token);
+}
+
+static int
 again_u8(const struct ipc_frame *f, uint8_t *space)
 {
 	uint8_t v;
@@ -64,6 +74,7 @@ static const struct {
     {PROTO_HELLO, again_hello},
     {PROTO_FD, again_u8},
     {PROTO_TEXT, again_text},
+    {PROTO_INSPECT, again_inspect},
     {PROTO_TOKEN, again_token},
     {PROTO_TOKEN_REFUSED, again_refused},
     {PROTO_TOKEN_PUT, again_put},

@@ -58,7 +58,7 @@ static const struct route {
     {PROTO_WORKER_STATUS, "WORKER_STATUS", S, C, R, 105, 105, false},
     {PROTO_TOKEND_STATUS, "TOKEND_STATUS", T, S, R, 80, 1356, false},
     {PROTO_TOKEND_STATUS, "TOKEND_STATUS", S, C, R, 80, 1356, false},
-    {PROTO_SUPERVISOR_STATUS, "SUPERVISOR_STATUS", S, C, R, 41, 1127, false},
+    {PROTO_SUPERVISOR_STATUS, "SUPERVISOR_STATUS", S, C, R, 45, 1322, false},
     {PROTO_JOINED, "JOINED", W, S, R, 0, 0, false},
     {PROTO_TOKEN_GET, "TOKEN_GET", W, T, R, 0, 0, false},
     {PROTO_TOKEN, "TOKEN", T, W, R, 21, 16914, false},
@@ -79,6 +79,7 @@ static const struct route {
     {PROTO_RELOAD, "RELOAD", C, S, R, 0, 0, false},
     {PROTO_RECONNECT, "RECONNECT", C, S, R, 0, 0, false},
     {PROTO_RECONNECT, "RECONNECT", S, W, R, 0, 0, false},
+    {PROTO_INSPECT, "INSPECT", S, W, U, 36, 36, false},
     {PROTO_VERSION, "VERSION", C, S, R, 0, 0, false},
     {PROTO_TEXT, "TEXT", S, C, R, 4, 4099, false},
     {PROTO_DONE, "DONE", S, C, R, 1, 1, false},
@@ -352,6 +353,7 @@ fill_all(void)
 	    {SANDBOX_OFF, true, 255, true, true, true}, UINT32_MAX};
 	fill(supervisor.version, sizeof(supervisor.version), 'v');
 	fill(supervisor.config, sizeof(supervisor.config), 'c');
+	fill(supervisor.inspect, sizeof(supervisor.inspect), 'i');
 }
 
 /* The smallest: all zero. */
@@ -427,6 +429,25 @@ decode_text(const struct ipc_frame *f)
 	return proto_get_text(f, text_back);
 }
 
+static const char digits[] = "0123456789abcdef0123456789abcdef";
+
+static int
+encode_inspect(void)
+{
+	return proto_put_inspect(space, digits);
+}
+
+static int
+decode_inspect(const struct ipc_frame *f)
+{
+	char back[PROTO_INSPECT_LEN + 1];
+
+	if (proto_get_inspect(f, back) == -1)
+		return -1;
+	ck_assert_str_eq(back, digits);
+	return 0;
+}
+
 static int
 encode_hello(void)
 {
@@ -478,10 +499,11 @@ static const struct codec {
     {encode_put, decode_put, 5, 16388},
     {encode_worker, decode_worker, 105, 105},
     {encode_tokend, decode_tokend, 80, 1356},
-    {encode_supervisor, decode_supervisor, 41, 1127},
+    {encode_supervisor, decode_supervisor, 45, 1322},
     {encode_figures, decode_figures, 113, 113},
     {encode_report, decode_report, 48, 1069},
     {encode_log, decode_log, 3, 3},
+    {encode_inspect, decode_inspect, 36, 36},
 };
 
 /* A copy as long as the payload, so that a sanitizer sees reads beyond it. */
@@ -584,6 +606,7 @@ assert_all_back(void)
 	ck_assert_int_eq(supervisor.root, supervisor_back.root);
 	ck_assert_str_eq(supervisor.version, supervisor_back.version);
 	ck_assert_str_eq(supervisor.config, supervisor_back.config);
+	ck_assert_str_eq(supervisor.inspect, supervisor_back.inspect);
 	ck_assert_int_eq(sandbox.process, sandbox_back.process);
 	ck_assert_uint_eq(
 	    sandbox_pack(&sandbox.level), sandbox_pack(&sandbox_back.level));
