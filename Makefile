@@ -103,6 +103,14 @@ $(O)/obj/version.o: $(O)/version.c $(O)/flags
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(T_CPPFLAGS) $(CPPFLAGS) $(T_CFLAGS) $(CFLAGS) -c -o $@ $<
 
+# The page of INSPECT as bytes, and the hashes of its script and style sheet.
+$(O)/obj/inspect_page.c: worker/inspect_page.sh worker/inspect.html
+	@mkdir -p $(@D)
+	$(Q)worker/inspect_page.sh worker/inspect.html > $@
+$(O)/obj/inspect_page.o: $(O)/obj/inspect_page.c $(O)/flags
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(T_CPPFLAGS) -Iworker $(CPPFLAGS) $(T_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
 # The names of the system calls, for the line that says which one was refused.
 $(O)/obj/syscall_names.c: $(O)/flags
 	@mkdir -p $(@D)
@@ -136,7 +144,7 @@ $(O)/%.a:
 $(O)/common.a: $(call obj,$(call srcs,common)) $(O)/obj/version.o \
 	$(O)/obj/syscall_names.o
 $(O)/supervisor.a: $(call obj,$(supervisor_SRC))
-$(O)/worker.a: $(call obj,$(call srcs,worker))
+$(O)/worker.a: $(call obj,$(call srcs,worker)) $(O)/obj/inspect_page.o
 $(O)/tokend.a: $(call obj,$(call srcs,tokend))
 
 link = $(CC) $(T_CFLAGS) $(CFLAGS) $(T_LDFLAGS) $(LDFLAGS) -o $@ $^
@@ -294,7 +302,7 @@ lint: format-check
 	--enable=warning,portability --suppress=missingIncludeSystem \
 	--suppress=funcArgOrderDifferent \
 	supervisor worker tokend common
-	@shellcheck packaging/*.sh packaging/*/*.sh packaging/make-secret packaging/completion/* packaging/hooks/* \
+	@shellcheck packaging/*.sh packaging/*/*.sh packaging/make-secret worker/*.sh packaging/completion/* packaging/hooks/* \
 	$(addprefix packaging/debian/,postinst postrm prerm set-version tests/smoke) \
 	tests/*.sh tests/system/*.sh .ci/run
 	@codespell -q 3 -L inflight,te,nd,fo $(shell git ls-files 2>/dev/null | grep -v package-lock)

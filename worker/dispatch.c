@@ -221,6 +221,13 @@ on_fd(struct dispatch *d, struct ipc_frame *frame)
 }
 
 static void
+on_inspect(struct dispatch *d, struct ipc_frame *frame)
+{
+	if (proto_get_inspect(frame, d->inspect_token) == -1)
+		fatalx("the supervisor sent a malformed INSPECT");
+}
+
+static void
 on_conf_end(struct dispatch *d, struct ipc_frame *frame)
 {
 	uint8_t space[IPC_PAYLOAD_MAX];
@@ -302,6 +309,7 @@ static const struct {
 } supervisor_table[] = {
     {PROTO_CONF, on_conf},
     {PROTO_FD, on_fd},
+    {PROTO_INSPECT, on_inspect},
     {PROTO_CONF_END, on_conf_end},
     {PROTO_STOP, on_stop},
     {PROTO_LOG_LEVEL, on_log_level},

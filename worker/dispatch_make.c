@@ -206,12 +206,39 @@ on_look(void *arg)
 }
 
 static void
+on_inspect(struct inspect_facts *f, void *arg)
+{
+	struct dispatch *d = arg;
+
+	dispatch_facts(&f->ready, d);
+	f->conf = &d->conf;
+	f->metrics = &d->metrics;
+	f->tunnels = tunnels_each(d->tunnels, f->tunnel);
+	f->resident = figures_resident();
+}
+
+static void
+make_inspect(struct dispatch *d)
+{
+	struct inspect_params params = {
+	    .token = d->inspect_token,
+	    .any_host = conf_num(&d->conf, CONF_INSPECT) == CONF_INSPECT_ANY,
+	    .ledger = &d->ledger,
+	    .facts = on_inspect,
+	    .arg = d,
+	};
+
+	inspect_init(&d->inspect, &params);
+}
+
+static void
 make_health(struct dispatch *d)
 {
 	struct health_params params = {
 	    .base = loop_base(d->params.loop),
 	    .fd = d->listener,
 	    .metrics = &d->metrics,
+	    .inspect = &d->inspect,
 	    .facts = dispatch_facts,
 	    .look = on_look,
 	    .arg = d,
@@ -220,6 +247,7 @@ make_health(struct dispatch *d)
 	if (d->listener == -1)
 		return;
 	d->listener = -1;
+	make_inspect(d);
 	d->health = health_create(&params);
 	if (d->health == NULL)
 		fatalx("the health listener cannot be set up");

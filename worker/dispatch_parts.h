@@ -10,6 +10,7 @@
 #include "ceiling.h"
 #include "dispatch.h"
 #include "events.h"
+#include "inspect.h"
 #include "ledger.h"
 #include "metrics.h"
 #include "ready.h"
@@ -35,6 +36,8 @@ struct dispatch {
 	struct tunnels *tunnels;
 	struct events events;
 	struct ceiling ceiling;
+	char inspect_token[PROTO_INSPECT_LEN + 1]; /* "": there is no page */
+	struct inspect inspect;
 	struct health *health;
 	struct probe *probe;
 	struct drain *drain;

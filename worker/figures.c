@@ -28,8 +28,8 @@ figures_open(void)
 }
 
 /* Of proc_pid_statm(5) the second number, in pages; 0: unknown. */
-static int64_t
-resident(void)
+int64_t
+figures_resident(void)
 {
 	char text[128], *end;
 	ssize_t n = statm == -1 ? -1 : pread(statm, text, sizeof(text) - 1, 0);
@@ -79,7 +79,7 @@ figures_take(struct metrics *m, const struct tunnels *tunnels)
 	metrics_set(
 	    m, METRICS_PROCESS_START, metrics_get(m, METRICS_START_TIME));
 	metrics_set(m, METRICS_PROCESS_CPU, cpu_ms());
-	metrics_set(m, METRICS_PROCESS_MEMORY, resident());
+	metrics_set(m, METRICS_PROCESS_MEMORY, figures_resident());
 	metrics_set(m, METRICS_PROCESS_FDS, open_fds());
 	metrics_set(m, METRICS_PROCESS_FDS_MAX, fds_max);
 }

@@ -5,6 +5,7 @@
 
 #include "health.h"
 #include "http.h"
+#include "inspect.h"
 #include "metrics.h"
 #include "util.h"
 
@@ -117,11 +118,16 @@ static const struct {
 static void
 on_request(const struct http_head *head, struct http_answer *a, void *arg)
 {
+	struct health *h = arg;
 	size_t i;
 
-	for (i = 0; i < UTIL_COUNT(routes); i++)
-		if (strcmp(routes[i].path, head->path) == 0)
-			routes[i].handle(arg, head, a);
+	for (i = 0; i < UTIL_COUNT(routes); i++) {
+		if (strcmp(routes[i].path, head->path) == 0) {
+			routes[i].handle(h, head, a);
+			return;
+		}
+	}
+	inspect_answer(h->params.inspect, head, a);
 }
 
 struct health *

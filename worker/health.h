@@ -2,7 +2,8 @@
 /*
  * The health listener: /livez /live (this process runs its loop, and nothing
  * outside is asked), /readyz /ready, /healthz /health (requests are served),
- * /metrics (Prometheus text format). The names with a z answer in words, with
+ * /metrics (Prometheus text format), and below /inspect/ the page of inspect.h.
+ * The names with a z answer in words, with
  * ?verbose in a line for each check; those without one in JSON.
  */
 #ifndef WORKER_HEALTH_H
@@ -12,12 +13,14 @@
 
 struct event_base;
 struct health;
+struct inspect;
 struct metrics;
 
 struct health_params {
 	struct event_base *base;
 	int fd; /* a listening socket, owned from now on */
 	struct metrics *metrics;
+	const struct inspect *inspect; /* outlives it */
 	void (*facts)(struct ready_facts *, void *arg);
 	/* Brings the metrics up to date that are looked at. */
 	void (*look)(void *arg);

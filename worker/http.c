@@ -27,6 +27,9 @@
 /* Accepted in one turn: the connections that are there want theirs. */
 #define ACCEPTS_MAX 16
 #define BODY_MAX (1024 * 1024)
+/* What the kernel may hold of an answer for each who does not take it: left to
+ * itself, it lets that grow to megabytes. */
+#define KERNEL_MAX (32 * 1024)
 
 enum stage {
 	READING,
@@ -336,12 +339,14 @@ struct http *
 http_create(const struct http_params *params)
 {
 	struct http *h = calloc(1, sizeof(*h));
-	int fd = params->fd;
+	int fd = params->fd, room = KERNEL_MAX;
 
 	if (h == NULL) {
 		util_close(&fd);
 		return NULL;
 	}
+	/* Those that are accepted have it from the listener. */
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
 	h->params = *params;
 	TAILQ_INIT(&h->conns);
 	h->accept =

@@ -291,6 +291,19 @@ tunnels_states(const struct tunnels *s, unsigned states[PROTO_TUNNELS])
 	}
 }
 
+unsigned
+tunnels_each(
+    const struct tunnels *s, struct proto_worker_status each[TUNNELS_MAX])
+{
+	unsigned i;
+
+	for (i = 0; i < s->count; i++) {
+		memset(&each[i], 0, sizeof(each[i]));
+		tunnel_status(s->lane[i].tunnel, &each[i]);
+	}
+	return s->count;
+}
+
 void
 tunnels_status(const struct tunnels *s, struct proto_worker_status *out)
 {

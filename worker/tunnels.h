@@ -82,6 +82,10 @@ void tunnels_leave(struct tunnels *);
 /* How many there are in each state. */
 void tunnels_states(const struct tunnels *, unsigned states[PROTO_TUNNELS]);
 
+/* That of each; how many there are. */
+unsigned tunnels_each(
+    const struct tunnels *, struct proto_worker_status each[TUNNELS_MAX]);
+
 /* The state of the best one, counts, and the last end of one that is down. */
 void tunnels_status(const struct tunnels *, struct proto_worker_status *);
 
