@@ -17,6 +17,7 @@ class Mutant:
 F = "fidelity.test_"
 RULES = "test_token_rules.test_"
 STORE = "test_store.test_"
+PAGE = "test_inspect.test_"
 OPTION = "\tcurl_easy_setopt(e, CURLOPT_%s);\n"
 
 
@@ -262,4 +263,17 @@ MUTANTS = [
            ("return fchmod(st->lock, 0600);", "return 0;")),
     Mutant("store: change the key row by row", STORE + "killed_while_the_key_changes",
            ('\tif (store_exec(st, "BEGIN IMMEDIATE") == 0)\n\t\twhile (', "\tif (true)\n\t\twhile (")),
+    # --- the page of INSPECT ------------------------------------------------------
+    Mutant("page: look at half of the token", PAGE + "a_wrong_token",
+           ("!util_equal_ct(path + prefix, in->token, PROTO_INSPECT_LEN)",
+            "!util_equal_ct(path + prefix, in->token, PROTO_INSPECT_LEN / 2)")),
+    Mutant("page: answer to every name", PAGE + "only_names", ("if (!in->params.any_host && !http", "if (false && !http")),
+    Mutant("page: let others frame it", PAGE + "its_policy", without("\"form-action 'none'; frame-ancestors 'none'; \"\n")),
+    Mutant("page: hold all that is not taken", PAGE + "what_is_held",
+           ("h->held > HTTP_HELD_MAX", "h->held > 64 * HTTP_HELD_MAX")),
+    Mutant("page: show a query", PAGE + "what_is_private",
+           ("if (path[i] == '?' || path[i] == '\\0')", "if (path[i] == '\\0')")),
+    Mutant("page: tell the last one again", PAGE + "what_went_by",
+           ("for (seq = after + missed + 1;", "for (seq = after + missed;")),
+    Mutant("page: take another worker's numbers", PAGE + "what_went_by", without("\t\tafter = l->ended; /* the numbers of another worker */\n")),
 ]
