@@ -131,6 +131,7 @@ $(O)/obj/%.o: %.c $(O)/flags
 $(O)/obj/tests/unit/worker/%.o $(O)/obj/tests/bridge/%.o: T_CPPFLAGS += -Iworker
 $(O)/obj/tests/unit/tokend/%.o: T_CPPFLAGS += -Itokend
 $(O)/obj/tests/unit/supervisor/%.o: T_CPPFLAGS += -Isupervisor
+$(O)/obj/tests/unit/telephonectl/%.o: T_CPPFLAGS += -Isupervisor
 $(O)/obj/tests/fuzz/%.o: T_CPPFLAGS += -Itests/fuzz
 $(O)/obj/tests/fuzz/worker/%.o: T_CPPFLAGS += -Iworker
 $(O)/obj/tests/fuzz/tokend/%.o: T_CPPFLAGS += -Itokend
@@ -144,6 +145,8 @@ $(O)/%.a:
 $(O)/common.a: $(call obj,$(call srcs,common)) $(O)/obj/version.o \
 	$(O)/obj/syscall_names.o
 $(O)/supervisor.a: $(call obj,$(supervisor_SRC))
+$(O)/telephonectl.a: $(call obj,$(filter-out supervisor/telephonectl.c,$(ctl_SRC)) \
+	supervisor/config.c)
 $(O)/worker.a: $(call obj,$(call srcs,worker)) $(O)/obj/inspect_page.o
 $(O)/tokend.a: $(call obj,$(call srcs,tokend))
 
@@ -155,7 +158,8 @@ SANITIZE := $(call obj,tests/sanitize.c)
 endif
 $(O)/telephone: $(call obj,supervisor/main.c) $(SANITIZE) $(O)/supervisor.a $(O)/common.a
 # telephonectl reads the same configuration for `token check`.
-$(O)/telephonectl: $(call obj,$(ctl_SRC) supervisor/config.c) $(SANITIZE) $(O)/common.a
+$(O)/telephonectl: $(call obj,supervisor/telephonectl.c) $(SANITIZE) \
+	$(O)/telephonectl.a $(O)/common.a
 $(O)/worker: $(call obj,worker/main.c) $(SANITIZE) $(O)/worker.a $(O)/common.a
 $(O)/tokend: $(call obj,tokend/main.c) $(SANITIZE) $(O)/tokend.a $(O)/common.a
 $(O)/switchboard: $(call obj,$(sort $(wildcard tests/switchboard/*.c)))
@@ -187,6 +191,11 @@ $(O)/unit/supervisor/%: $(O)/obj/tests/unit/supervisor/%.o $(O)/supervisor.a $(O
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(link) $(check_LIBS) $(telephone_LIBS)
+$(O)/unit/telephonectl/%: $(O)/obj/tests/unit/telephonectl/%.o $(O)/telephonectl.a \
+	$(O)/common.a
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(link) $(check_LIBS)
 
 # So is tests/fuzz/FOLDER/fuzz_X.c, with clang's fuzzer (VARIANT=fuzz).
 $(O)/target/common/%: $(O)/obj/tests/fuzz/common/%.o $(O)/common.a

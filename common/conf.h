@@ -221,6 +221,9 @@ int conf_finish(struct conf *);
 /* Values: text is "" when unset; num 0. */
 const char *conf_text(const struct conf *, enum conf_id);
 int64_t conf_num(const struct conf *, enum conf_id);
+
+/* A duration as Go's time.ParseDuration takes it, in milliseconds. */
+bool conf_parse_duration(const char *text, int64_t *ms);
 bool conf_is_set(const struct conf *, enum conf_id);
 
 /* The values of INSPECT. */

@@ -77,9 +77,8 @@ take_unit(const char **p, double *ms)
 	return false;
 }
 
-/* As Go's time.ParseDuration. */
-static bool
-parse_duration(const char *text, int64_t *out)
+bool
+conf_parse_duration(const char *text, int64_t *out)
 {
 	double total = 0, n, ms;
 	bool negative = *text == '-';
@@ -129,7 +128,7 @@ judge_duration(const struct conf_key *k, const char *text, int64_t *num,
 
 	put_duration(min, sizeof(min), k->min);
 	put_duration(max, sizeof(max), k->max);
-	if (parse_duration(text, num) && *num >= k->min && *num <= k->max)
+	if (conf_parse_duration(text, num) && *num >= k->min && *num <= k->max)
 		return NULL;
 	if (bare && strlen(text) < 8)
 		(void)util_fmt(space, CONF_FAULT_MAX,

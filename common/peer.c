@@ -86,6 +86,16 @@ peer_free(struct peer *p)
 		destroy(p);
 }
 
+int
+peer_release(struct peer *p)
+{
+	int fd = p->params.fd;
+
+	p->params.fd = -1;
+	peer_free(p);
+	return fd;
+}
+
 /* The connection is over; the owner hears of it from the loop. */
 static void
 end_later(struct peer *p, enum peer_end end, int error)
@@ -233,6 +243,12 @@ peer_flush(struct peer *p)
 		queued_free(p, q);
 	}
 	(void)event_del(p->writable);
+}
+
+size_t
+peer_waiting(const struct peer *p)
+{
+	return p->frames;
 }
 
 static void

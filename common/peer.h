@@ -47,11 +47,17 @@ struct peer *peer_create(const struct peer_params *);
 /* Closes and frees; queued frames are dropped. NULL is fine. */
 void peer_free(struct peer *);
 
+/* Frees it, and gives the descriptor back with whatever is yet to be read. */
+int peer_release(struct peer *);
+
 enum proto_state peer_state(const struct peer *);
 void peer_set_state(struct peer *, enum proto_state);
 
 /* Tries to send what is queued now, without waiting. */
 void peer_flush(struct peer *);
+
+/* How many frames are queued because the socket takes no more. */
+size_t peer_waiting(const struct peer *);
 
 /*
  * Sends or queues one message. The descriptor is duplicated, so it stays the

@@ -61,8 +61,15 @@ enum proto_type {
 	PROTO_RECONNECT, /* ctl → supervisor → worker: the network changed */
 	PROTO_INSPECT,	 /* supervisor → worker: the page's token */
 	PROTO_VERSION,	 /* ctl → supervisor */
-	PROTO_TEXT,	 /* supervisor → ctl: one line for the operator */
-	PROTO_DONE,	 /* supervisor → ctl: exit status; the end */
+	PROTO_TEXT,	 /* → ctl: one line for the operator */
+	PROTO_DONE,	 /* → ctl: exit status; the end */
+	PROTO_WATCH,	 /* ctl → supervisor: hand me to the worker */
+	PROTO_WATCHER,	 /* supervisor → worker: a ctl's socket */
+	PROTO_WATCHED,	 /* worker → ctl, from here on as watch.h says */
+	PROTO_EXCHANGES_GET, /* ctl → worker */
+	PROTO_EXCHANGES,     /* worker → ctl: the answer, a page */
+	PROTO_LOAD_GET,	     /* ctl → worker */
+	PROTO_LOAD,	     /* worker → ctl: the answer, figures */
 	PROTO_TYPES
 };
 

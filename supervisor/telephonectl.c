@@ -151,6 +151,10 @@ static const struct command {
     {"healthcheck", "", "exit 0 when ready, else 1: for containers",
 	run_healthcheck},
     {"reload", "", "read the configuration again", run_reload},
+    {"requests",
+	"[--follow] [--in-flight] [--status LIST] [--slow TIME]"
+	" [--path PATH] [--failed] [-n N] [--json]",
+	"what has ended of late, and what is in flight", telephonectl_requests},
     {"reconnect", "", "the network has changed: try again at once",
 	run_reconnect},
     {"log", "LEVEL [PROCESS]",

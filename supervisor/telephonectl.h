@@ -20,6 +20,9 @@ void telephonectl_socket(char *path, size_t size);
 /* The descriptor, or -1 with *code set and the reason said. */
 int telephonectl_connect(const char *path, int *code);
 
+/* The same without waiting, O_NONBLOCK: says nothing, and writes why. */
+int telephonectl_dial(const char *path, int *code, char *why, size_t size);
+
 /* Asks the telephone at this socket; the question's descriptor goes along
  * (-1: none) and stays the caller's. The exit code; what went wrong was
  * said. */
@@ -28,6 +31,9 @@ int telephonectl_ask(
 
 /* "telephonectl: what: more" to standard error; returns code. */
 int telephonectl_fail(int code, const char *what, const char *more);
+
+/* `telephonectl requests`: argv[0] is that word. The exit code. */
+int telephonectl_requests(const char *path, int argc, char **argv);
 
 /* `telephonectl token …`: argv[0] is the word behind "token". The exit
  * code. */

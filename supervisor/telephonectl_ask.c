@@ -56,34 +56,62 @@ telephonectl_socket(char *path, size_t size)
 		(void)util_strlcpy(path, "/run/telephone/telephone.sock", size);
 }
 
-int
-telephonectl_connect(const char *path, int *code)
+/* Why that failed, as an exit code and for people. */
+static int
+dial_failed(int error, char *why, size_t size, const char *path)
+{
+	const char *text = error == EACCES
+	    ? "you may not ask this telephone (be root, its user, or in group "
+	      "telephone)"
+	    : error == ENAMETOOLONG ? "the socket's path is too long"
+	    : error == EAGAIN	    ? "too many ask at once"
+	    : error == ENOENT || error == ECONNREFUSED
+	    ? "no telephone is running here"
+	    : strerror(error);
+
+	(void)util_fmt(why, size, "%s: %s", text, path);
+	return error == EACCES	    ? EX_NOPERM
+	    : error == ENAMETOOLONG ? EX_USAGE
+				    : EX_UNAVAILABLE;
+}
+
+static int
+dial(const char *path, int flags)
 {
 	struct sockaddr_un sun = {.sun_family = AF_UNIX};
 	int fd;
 
-	*code = EX_UNAVAILABLE;
 	if (util_strlcpy(sun.sun_path, path, sizeof(sun.sun_path)) >=
 	    sizeof(sun.sun_path)) {
-		*code = telephonectl_fail(
-		    EX_USAGE, "the socket's path is too long", path);
+		errno = ENAMETOOLONG;
 		return -1;
 	}
-	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	if (fd != -1 && connect(fd, (struct sockaddr *)&sun, sizeof(sun)) == 0)
-		return fd;
-	if (errno == EACCES)
-		*code = telephonectl_fail(EX_NOPERM,
-		    "you may not ask this telephone (be root, its user, or "
-		    "in group telephone)",
-		    path);
-	else if (errno == ENOENT || errno == ECONNREFUSED)
-		(void)telephonectl_fail(
-		    *code, "no telephone is running here", path);
-	else
-		(void)telephonectl_fail(*code, path, strerror(errno));
-	util_close(&fd);
-	return -1;
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | flags, 0);
+	if (fd != -1 && connect(fd, (struct sockaddr *)&sun, sizeof(sun)) == -1)
+		util_close(&fd);
+	return fd;
+}
+
+int
+telephonectl_dial(const char *path, int *code, char *why, size_t size)
+{
+	int fd = dial(path, SOCK_NONBLOCK);
+
+	if (fd == -1)
+		*code = dial_failed(errno, why, size, path);
+	return fd;
+}
+
+int
+telephonectl_connect(const char *path, int *code)
+{
+	char why[1280];
+	int fd = dial(path, 0);
+
+	if (fd == -1)
+		*code = telephonectl_fail(
+		    dial_failed(errno, why, sizeof(why), path), why, "");
+	return fd;
 }
 
 /* --- the conversation ----------------------------------------------------- */

@@ -27,6 +27,7 @@
 #include "tokend.h"
 #include "util.h"
 #include "walls.h"
+#include "watchers.h"
 #include "wsproxy.h"
 
 static void
@@ -190,6 +191,7 @@ on_stop(struct dispatch *d, struct ipc_frame *frame)
 		health_free(d->health);
 		d->health = NULL;
 	}
+	watchers_drain(d->watchers);
 	tunnels_drain(d->tunnels);
 	drain_start(d->drain);
 }
@@ -303,6 +305,13 @@ on_walls(struct dispatch *d, struct ipc_frame *frame)
 	walls_take(frame, &d->metrics);
 }
 
+static void
+on_watcher(struct dispatch *d, struct ipc_frame *frame)
+{
+	watchers_add(d->watchers, frame->fd);
+	frame->fd = -1;
+}
+
 static const struct {
 	enum proto_type type;
 	void (*handle)(struct dispatch *, struct ipc_frame *);
@@ -316,6 +325,7 @@ static const struct {
     {PROTO_RECONNECT, on_reconnect},
     {PROTO_STATUS, on_status},
     {PROTO_SANDBOX, on_walls},
+    {PROTO_WATCHER, on_watcher},
 };
 
 static void
@@ -382,6 +392,7 @@ dispatch_free(struct dispatch *d)
 	tunnels_free(d->tunnels); /* ends the answers that it still holds */
 	wsproxy_free(d->wsproxy); /* what it holds is counted there: */
 	proxy_free(d->proxy);
+	watchers_free(d->watchers); /* what has ended is shown there */
 	spool_free(d->spool);
 	rules_free(d->rules);
 	probe_free(d->probe);

@@ -22,6 +22,7 @@
 #include "spool.h"
 #include "util.h"
 #include "walls.h"
+#include "watchers.h"
 #include "wsproxy.h"
 
 static void
@@ -275,4 +276,6 @@ dispatch_make(struct dispatch *d)
 	    d->drain == NULL || d->probe == NULL)
 		fatalx("out of memory");
 	make_health(d);
+	d->watchers =
+	    watchers_create(loop_base(d->params.loop), &d->ledger, &d->metrics);
 }

@@ -41,6 +41,7 @@ struct dispatch {
 	struct health *health;
 	struct probe *probe;
 	struct drain *drain;
+	struct watchers *watchers;
 	bool stopping;
 	int exit_code;
 };

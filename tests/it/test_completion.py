@@ -28,6 +28,11 @@ def table(s):
     return commands, tokens, set(re.findall(r"--[a-z-]+", " ".join(rest for name, rest in rows if name == "token")))
 
 
+def options_of(s, command):
+    text = subprocess.run([f"{s.bin}/telephonectl", "help"], capture_output=True, text=True, check=True).stdout
+    return set(re.findall(r"--[a-z-]+", re.search(rf"^  {command}(.*)$", text, re.M)[1]))
+
+
 def bash(s, *words):
     script = (f'. {PACKAGING}/completion/telephonectl; COMP_WORDS=(telephonectl "$@" ""); COMP_CWORD=$(($# + 1));'
               '_telephonectl; printf "%s\\n" "${COMPREPLY[@]}"')
@@ -40,6 +45,7 @@ def test_bash(s):
     equal(bash(s, "token"), tokens)
     equal(bash(s, "token", "check"), options)
     equal(bash(s, "status"), {"--json"})
+    equal(bash(s, "requests"), options_of(s, "requests"))
     equal(bash(s, "log"), LEVELS)
     equal(bash(s, "log", "debug"), PROCESSES)
     equal(bash(s, "-s", "/x/y.sock", "token"), tokens)
@@ -55,6 +61,8 @@ def test_fish(s):
     equal(fish(s, "telephonectl "), commands)
     check(tokens <= fish(s, "telephonectl token "), fish(s, "telephonectl token "))
     check(options <= fish(s, "telephonectl token check --"), fish(s, "telephonectl token check --"))
+    requests = fish(s, "telephonectl requests --")
+    check(options_of(s, "requests") <= requests, requests)
     equal(fish(s, "telephonectl log "), LEVELS | PROCESSES)
 
 
@@ -65,7 +73,7 @@ def test_zsh(s):
     with open(path) as f:
         text = f.read()
     check(text.startswith("#compdef telephonectl\n"), "compinit finds it")
-    for word in tokens | options | LEVELS | PROCESSES:
+    for word in tokens | options | options_of(s, "requests") | LEVELS | PROCESSES:
         check(re.search(rf"[\s('\[]{word}[\s)'\[]", text), word)
     # Its list of commands is telephonectl's own.
     script = re.search(r'\$\(telephonectl help.*?\)"', text, re.S)[0][2:-2]

@@ -83,6 +83,15 @@ static const struct route {
     {PROTO_VERSION, "VERSION", C, S, R, 0, 0, false},
     {PROTO_TEXT, "TEXT", S, C, R, 4, 4099, false},
     {PROTO_DONE, "DONE", S, C, R, 1, 1, false},
+    {PROTO_TEXT, "TEXT", W, C, R, 4, 4099, false},
+    {PROTO_DONE, "DONE", W, C, R, 1, 1, false},
+    {PROTO_WATCH, "WATCH", C, S, R, 0, 0, false},
+    {PROTO_WATCHER, "WATCHER", S, W, R, 0, 0, true},
+    {PROTO_WATCHED, "WATCHED", W, C, R, 12, 12, false},
+    {PROTO_EXCHANGES_GET, "EXCHANGES_GET", C, W, R, 9, 9, false},
+    {PROTO_EXCHANGES, "EXCHANGES", W, C, R, 22, 65536, false},
+    {PROTO_LOAD_GET, "LOAD_GET", C, W, R, 0, 0, false},
+    {PROTO_LOAD, "LOAD", W, C, R, 240, 240, false},
 };
 
 static const enum proto_state states[] = {N, U, R};
