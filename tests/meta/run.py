@@ -167,7 +167,7 @@ ONLY_IN = {
 NOT_IN = {"event2/": ("supervisor/telephonectl",)}
 PURE = ("worker/phx", "worker/http_head", "worker/inspect", "worker/ready", "worker/json", "worker/request", "worker/head", "worker/body", "worker/framing", "worker/unsupported", "worker/response", "worker/backoff",
         "worker/via_head", "worker/target", "common/pin", "common/proxy_url", "common/base64",
-        "worker/ws_base64", "worker/ws_frame", "worker/ws_handshake", "worker/ws_event",
+        "worker/trace_context", "worker/trace_sampler", "worker/trace_json", "worker/ws_base64", "worker/ws_frame", "worker/ws_handshake", "worker/ws_event",
         "tokend/jwt", "tokend/token", "common/utf8", "common/url", "common/list", "common/pack", "common/buf")
 
 
