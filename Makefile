@@ -314,7 +314,7 @@ lint: format-check
 	@shellcheck packaging/*.sh packaging/*/*.sh packaging/make-secret worker/*.sh packaging/completion/* packaging/hooks/* \
 	$(addprefix packaging/debian/,postinst postrm prerm set-version tests/smoke) \
 	tests/*.sh tests/system/*.sh .ci/run
-	@codespell -q 3 -L inflight,te,nd,fo $(shell git ls-files 2>/dev/null | grep -v package-lock)
+	@codespell -q 3 -L inflight,te,nd,fo,ot $(shell git ls-files 2>/dev/null | grep -v package-lock)
 
 # Before each commit: the form of what it touches.
 hooks:

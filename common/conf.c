@@ -10,6 +10,7 @@
 #include "conf.h"
 #include "conf_check.h"
 #include "conf_value.h"
+#include "otel.h"
 #include "secret.h"
 #include "util.h"
 
@@ -346,6 +347,86 @@ const struct conf_key conf_keys[CONF_KEYS] = {
 	.def = "1", .reloadable = true,
 	.help = "one of so many successful requests is logged; failures "
 		"always"),
+    ROW(OTEL_EXPORTER_OTLP_ENDPOINT, .type = CONF_TYPE_TEXT, .max = 1024,
+	.to = W, .check = otel_endpoint_fault, .reloadable = true,
+	.help = "the collector (http:// or https://, OTLP in JSON): turns "
+		"tracing on"),
+    ROW(OTEL_EXPORTER_OTLP_TRACES_ENDPOINT, .type = CONF_TYPE_TEXT, .max = 1024,
+	.to = W, .check = otel_endpoint_fault, .reloadable = true,
+	.help = "the same for traces, taken as it is, without /v1/traces "
+		"behind it"),
+    ROW(OTEL_EXPORTER_OTLP_HEADERS, .type = CONF_TYPE_TEXT,
+	.max = OTEL_TEXT_MAX, .to = W, .check = otel_headers_fault,
+	.reloadable = true,
+	.help = "header fields for the collector: key=value,key=value"),
+    ROW(OTEL_EXPORTER_OTLP_TRACES_HEADERS, .type = CONF_TYPE_TEXT,
+	.max = OTEL_TEXT_MAX, .to = W, .check = otel_headers_fault,
+	.reloadable = true, .help = "the same for traces, in place of it"),
+    ROW(OTEL_EXPORTER_OTLP_TIMEOUT, .type = CONF_TYPE_INT, .min = 100,
+	.max = 5 * MINUTE, .to = W, .def = "10000", .reloadable = true,
+	.help = "ms that one attempt to send a batch may take"),
+    ROW(OTEL_EXPORTER_OTLP_TRACES_TIMEOUT, .type = CONF_TYPE_INT, .min = 100,
+	.max = 5 * MINUTE, .to = W, .reloadable = true,
+	.help = "the same for traces, in place of it"),
+    ROW(OTEL_EXPORTER_OTLP_CERTIFICATE, .type = CONF_TYPE_FILE, .max = 1024,
+	.to = S | W, .reloadable = true,
+	.help = "the CAs of an https collector, in place of the system's"),
+    ROW(OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE, .type = CONF_TYPE_FILE,
+	.max = 1024, .to = S | W, .reloadable = true,
+	.help = "the same for traces, in place of it"),
+    ROW(OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE, .type = CONF_TYPE_FILE,
+	.max = 1024, .to = S | W, .reloadable = true,
+	.help = "our certificate, where an https collector asks for one"),
+    ROW(OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE, .type = CONF_TYPE_FILE,
+	.max = 1024, .to = S | W, .reloadable = true,
+	.help = "the same for traces, in place of it"),
+    ROW(OTEL_EXPORTER_OTLP_CLIENT_KEY, .type = CONF_TYPE_FILE, .max = 1024,
+	.to = S | W, .reloadable = true,
+	.help = "its key; unset: it is in the certificate's file"),
+    ROW(OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY, .type = CONF_TYPE_FILE,
+	.max = 1024, .to = S | W, .reloadable = true,
+	.help = "the same for traces, in place of it"),
+    ROW(OTEL_EXPORTER_OTLP_PROTOCOL, .type = CONF_TYPE_TEXT, .max = 40, .to = W,
+	.reloadable = true,
+	.help = "http/json, which is all that telephone speaks"),
+    ROW(OTEL_EXPORTER_OTLP_TRACES_PROTOCOL, .type = CONF_TYPE_TEXT, .max = 40,
+	.to = W, .reloadable = true,
+	.help = "the same for traces, in place of it"),
+    ROW(OTEL_SERVICE_NAME, .type = CONF_TYPE_TEXT, .max = 255, .to = W,
+	.check = otel_name_fault, .reloadable = true,
+	.help = "service.name of the spans; unset: that of "
+		"OTEL_RESOURCE_ATTRIBUTES, or telephone"),
+    ROW(OTEL_RESOURCE_ATTRIBUTES, .type = CONF_TYPE_TEXT, .max = OTEL_TEXT_MAX,
+	.to = W, .check = otel_attributes_fault, .reloadable = true,
+	.help = "attributes of this telephone: key=value,key=value"),
+    ROW(OTEL_TRACES_SAMPLER, .type = CONF_TYPE_CHOICE,
+	.choices = "always_on|always_off|traceidratio|parentbased_always_on|"
+		   "parentbased_always_off|parentbased_traceidratio",
+	.to = W, .def = "parentbased_always_on", .reloadable = true,
+	.help = "which traces are recorded"),
+    ROW(OTEL_TRACES_SAMPLER_ARG, .type = CONF_TYPE_TEXT, .max = 40, .to = W,
+	.def = "1.0", .check = otel_ratio_fault, .reloadable = true,
+	.help = "the ratio of those samplers that have one, from 0 to 1"),
+    ROW(OTEL_TRACES_EXPORTER, .type = CONF_TYPE_CHOICE, .choices = "otlp|none",
+	.to = W, .reloadable = true,
+	.help = "none: tracing is off; otlp: it is on, with or without an "
+		"endpoint"),
+    ROW(OTEL_SDK_DISABLED, .type = CONF_TYPE_TEXT, .max = 10, .to = W,
+	.def = "false", .reloadable = true, .help = "true: tracing is off"),
+    ROW(OTEL_BSP_SCHEDULE_DELAY, .type = CONF_TYPE_INT, .min = 10,
+	.max = 5 * MINUTE, .to = W, .def = "5000", .reloadable = true,
+	.help = "ms that a span may wait for others to go with it"),
+    ROW(OTEL_BSP_EXPORT_TIMEOUT, .type = CONF_TYPE_INT, .min = 100,
+	.max = 10 * MINUTE, .to = W, .def = "30000", .reloadable = true,
+	.help = "ms that a batch may take with all its attempts; then it is "
+		"given up"),
+    ROW(OTEL_BSP_MAX_QUEUE_SIZE, .type = CONF_TYPE_INT, .min = 1, .max = 65536,
+	.to = W, .def = "2048", .reloadable = true,
+	.help = "spans that may wait (4 MiB of them at most); further ones are "
+		"dropped"),
+    ROW(OTEL_BSP_MAX_EXPORT_BATCH_SIZE, .type = CONF_TYPE_INT, .min = 1,
+	.max = 65536, .to = W, .def = "512", .reloadable = true,
+	.help = "spans of one batch"),
 };
 
 #define TEXTS_MAX (64 * 1024)

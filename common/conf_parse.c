@@ -12,6 +12,7 @@
 #include "backend_url.h"
 #include "conf.h"
 #include "conf_check.h"
+#include "otel.h"
 #include "url.h"
 #include "util.h"
 
@@ -97,6 +98,14 @@ is_ours(const char *name)
 	return false;
 }
 
+/* The application's own settings of OpenTelemetry, which look like ours. */
+static bool
+is_other_signal(const char *name)
+{
+	return strncmp(name, "OTEL_", 5) == 0 &&
+	    (strstr(name, "METRIC") != NULL || strstr(name, "LOG") != NULL);
+}
+
 /* A .env is often shared with the application: only what looks like a slip
  * is worth a line. */
 static void
@@ -105,6 +114,8 @@ note_unknown(struct line *l, const char *name)
 	const char *near = conf_nearest(name);
 	char what[160];
 
+	if (is_other_signal(name))
+		return;
 	if (near != NULL)
 		(void)util_fmt(what, sizeof(what),
 		    "%s is not a key of telephone; did you mean %s?", name,
@@ -446,6 +457,7 @@ conf_finish(struct conf *c)
 	check_tls(c);
 	apply_backend_url(c);
 	check_lives(c);
+	otel_check(c);
 	conf_check_limits(c);
 	return c->faults.len == 0 && !c->faults.failed ? 0 : -1;
 }

@@ -168,7 +168,7 @@ NOT_IN = {"event2/": ("supervisor/telephonectl",)}
 PURE = ("worker/phx", "worker/http_head", "worker/inspect", "worker/ready", "worker/json", "worker/request", "worker/head", "worker/body", "worker/framing", "worker/unsupported", "worker/response", "worker/backoff",
         "worker/via_head", "worker/target", "common/pin", "common/proxy_url", "common/base64",
         "worker/trace_context", "worker/trace_sampler", "worker/trace_json", "worker/ws_base64", "worker/ws_frame", "worker/ws_handshake", "worker/ws_event",
-        "tokend/jwt", "tokend/token", "common/utf8", "common/url", "common/list", "common/pack", "common/buf")
+        "tokend/jwt", "tokend/token", "common/utf8", "common/url", "common/otel", "common/list", "common/pack", "common/buf")
 
 
 def sources(*folders):
@@ -225,7 +225,7 @@ def check_form():
     check("functions are below 80 lines",
           (f"{p}:{at}: {n}" for p in daemon if p.endswith(".c") for at, n in function_lengths(p) if n >= 80))
     tests = {os.path.basename(p) for p in glob.glob("tests/it/**/*.py", recursive=True)} - {
-        "run.py", "harness.py", "raw.py", "rawboard.py", "load.py", "netns.py", "traffic.py", "wskit.py", "tokendkit.py", "gostore.py"}
+        "run.py", "harness.py", "raw.py", "rawboard.py", "load.py", "netns.py", "traffic.py", "wskit.py", "otelkit.py", "tokendkit.py", "gostore.py"}
     check("each file of tests/it is run", (p for p in tests if not p.startswith("test_")))
 
 
