@@ -53,6 +53,11 @@ enum metrics_type {
 	X(STORE_##id, COUNTER, "telephone_store_errors_total", \
 	    "kind=\"" kind "\"", "Faults of the token store, by kind")
 
+#define METRICS_TRACE(X, id, outcome)                         \
+	X(TRACE_##id, COUNTER, "telephone_trace_spans_total", \
+	    "outcome=\"" outcome "\"",                        \
+	    "Spans of traces, by what became of them")
+
 /* X(id, type, family, labels, help): rows of one family stand together and
  * repeat its type and help. */
 #define METRICS_TABLE(X)                                                       \
@@ -203,6 +208,14 @@ enum metrics_type {
 	METRICS_STORE(X, IO, "io")                                             \
 	X(STORE_ROWS, GAUGE, "telephone_store_rows", "",                       \
 	    "Tokens in the store")                                             \
+	METRICS_TRACE(X, EXPORTED, "exported")                                 \
+	METRICS_TRACE(X, REJECTED, "rejected")                                 \
+	METRICS_TRACE(X, FAILED, "failed")                                     \
+	METRICS_TRACE(X, DROPPED, "dropped")                                   \
+	X(TRACE_QUEUE, GAUGE, "telephone_trace_queue_spans", "",               \
+	    "Spans that wait to be exported")                                  \
+	X(TRACE_RETRIES, COUNTER, "telephone_trace_export_retries_total", "",  \
+	    "Batches of spans sent to the collector once more")                \
 	X(LOG_DROPPED, COUNTER, "telephone_log_lines_dropped_total", "",       \
 	    "Lines of the log that nobody read in time")                       \
 	X(START_TIME, GAUGE, "telephone_start_time_seconds", "",               \

@@ -259,6 +259,8 @@ enum proto_breaker {
 };
 const char *proto_breaker_name(enum proto_breaker);
 
+#define PROTO_TRACE_ERROR_MAX 256
+
 /* Of several tunnels the best one is described, and how the last one that is
  * down has ended. */
 struct proto_worker_status {
@@ -280,6 +282,9 @@ struct proto_worker_status {
 	uint64_t memory, memory_max; /* bytes held, and the ceiling */
 	/* Messages that Plugboard took, and refused: bytes, 0: none yet. */
 	uint64_t message_accepted, message_refused;
+	bool tracing; /* else the rest is empty */
+	uint64_t spans, spans_lost, spans_waiting;
+	char trace_error[PROTO_TRACE_ERROR_MAX]; /* "": the last went well */
 };
 int proto_put_worker_status(uint8_t *space, const struct proto_worker_status *);
 int

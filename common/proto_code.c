@@ -294,6 +294,11 @@ proto_put_worker_status(uint8_t *space, const struct proto_worker_status *s)
 	pack_u64(&p, s->memory_max);
 	pack_u64(&p, s->message_accepted);
 	pack_u64(&p, s->message_refused);
+	pack_u8(&p, s->tracing);
+	pack_u64(&p, s->spans);
+	pack_u64(&p, s->spans_lost);
+	pack_u64(&p, s->spans_waiting);
+	pack_str(&p, s->trace_error);
 	return end(&p);
 }
 
@@ -323,6 +328,11 @@ proto_get_worker_status(
 	s->memory_max = unpack_u64(&u);
 	s->message_accepted = unpack_u64(&u);
 	s->message_refused = unpack_u64(&u);
+	s->tracing = get_bool(&u);
+	s->spans = unpack_u64(&u);
+	s->spans_lost = unpack_u64(&u);
+	s->spans_waiting = unpack_u64(&u);
+	unpack_str(&u, s->trace_error, sizeof(s->trace_error));
 	return done(&u);
 }
 

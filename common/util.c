@@ -30,13 +30,25 @@ util_mono_ms(void)
 	return clock_ms(CLOCK_MONOTONIC);
 }
 
-int64_t
-util_mono_us(void)
+static int64_t
+clock_us(clockid_t id)
 {
 	struct timespec ts;
 
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	(void)clock_gettime(id, &ts);
 	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+int64_t
+util_mono_us(void)
+{
+	return clock_us(CLOCK_MONOTONIC);
+}
+
+int64_t
+util_wall_us(void)
+{
+	return clock_us(CLOCK_REALTIME);
 }
 
 int64_t

@@ -20,6 +20,9 @@ int64_t util_mono_us(void);
 /* Wall clock in milliseconds since 1970: for token expiry and log stamps. */
 int64_t util_wall_ms(void);
 
+/* The same in microseconds: for spans of traces. */
+int64_t util_wall_us(void);
+
 /* Fills buf from getrandom(2); never fails (it blocks only before boot ends,
  * and aborts the process when the kernel has no randomness at all). */
 void util_random(void *buf, size_t len);

@@ -51,6 +51,23 @@ print_sizes(const struct proto_worker_status *w)
 }
 
 static void
+print_traces(const struct proto_worker_status *w)
+{
+	char plain[LOG_PLAIN_MAX];
+
+	if (!w->tracing) {
+		(void)printf("traces       off\n");
+		return;
+	}
+	(void)printf("traces       %" PRIu64 " spans exported, %" PRIu64
+		     " lost, %" PRIu64 " waiting\n",
+	    w->spans, w->spans_lost, w->spans_waiting);
+	if (w->trace_error[0] != '\0')
+		(void)printf("             last: %s\n",
+		    log_plain(plain, sizeof(plain), w->trace_error));
+}
+
+static void
 print_tunnel(const struct proto_worker_status *w)
 {
 	char a[AGE_MAX], b[AGE_MAX];
@@ -81,6 +98,7 @@ print_tunnel(const struct proto_worker_status *w)
 		     " MiB\n",
 	    w->memory / 1024, w->memory_max / (1024 * 1024));
 	print_sizes(w);
+	print_traces(w);
 	(void)printf("reconnects   %" PRIu64 ", rejoins %" PRIu64 "\n",
 	    w->reconnects, w->rejoins);
 }
@@ -195,6 +213,11 @@ json_worker(const struct proto_worker_status *w)
 	jsonout_int("memory_max", (int64_t)w->memory_max);
 	jsonout_int("message_accepted", (int64_t)w->message_accepted);
 	jsonout_int("message_refused", (int64_t)w->message_refused);
+	jsonout_bool("tracing", w->tracing);
+	jsonout_int("spans", (int64_t)w->spans);
+	jsonout_int("spans_lost", (int64_t)w->spans_lost);
+	jsonout_int("spans_waiting", (int64_t)w->spans_waiting);
+	jsonout_text("trace_error", w->trace_error);
 	(void)putchar('}');
 }
 

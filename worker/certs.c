@@ -6,6 +6,7 @@
 #include "certs.h"
 #include "conf.h"
 #include "log.h"
+#include "otel.h"
 #include "tls.h"
 #include "url.h"
 #include "util.h"
@@ -65,13 +66,23 @@ load_system(struct side *sides, size_t count, const struct conf *conf)
 }
 
 int
-certs_load(const struct conf *conf, struct tls *plugboard, struct tls *backend)
+certs_load(const struct conf *conf, struct tls *plugboard, struct tls *backend,
+    struct tls *collector)
 {
 	struct side sides[] = {
 	    {plugboard, CONF_PLUGBOARD_CA_FILE, CONF_PLUGBOARD_CLIENT_CERT,
 		CONF_PLUGBOARD_CLIENT_KEY, false},
 	    {backend, CONF_BACKEND_CA_FILE, CONF_BACKEND_CLIENT_CERT,
 		CONF_BACKEND_CLIENT_KEY, false},
+	    {collector,
+		otel_pick(conf, CONF_OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE,
+		    CONF_OTEL_EXPORTER_OTLP_CERTIFICATE),
+		otel_pick(conf,
+		    CONF_OTEL_EXPORTER_OTLP_TRACES_CLIENT_CERTIFICATE,
+		    CONF_OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE),
+		otel_pick(conf, CONF_OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY,
+		    CONF_OTEL_EXPORTER_OTLP_CLIENT_KEY),
+		false},
 	};
 	int result = 0;
 	struct url url;
@@ -82,6 +93,8 @@ certs_load(const struct conf *conf, struct tls *plugboard, struct tls *backend)
 	    url.tls;
 	sides[1].needed =
 	    strcasecmp(conf_text(conf, CONF_BACKEND_SCHEME), "https") == 0;
+	sides[2].needed =
+	    collector != NULL && otel_endpoint(conf, &url) && url.tls;
 	for (i = 0; i < UTIL_COUNT(sides); i++) {
 		struct tls_file ca = file_of(conf, sides[i].ca);
 

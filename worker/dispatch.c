@@ -16,6 +16,7 @@
 #include "health.h"
 #include "log.h"
 #include "loop.h"
+#include "otel.h"
 #include "peer.h"
 #include "probe.h"
 #include "proxy.h"
@@ -25,6 +26,7 @@
 #include "spool.h"
 #include "tls.h"
 #include "tokend.h"
+#include "trace.h"
 #include "util.h"
 #include "walls.h"
 #include "watchers.h"
@@ -115,16 +117,33 @@ on_refresh(enum proto_refresh outcome, const char *token, void *arg)
 }
 
 static void
+on_flushed(void *arg)
+{
+	struct dispatch *d = arg;
+
+	leave(d, d->exit_code);
+}
+
+/* When the last spans have left, too. */
+static void
+leave_flushed(struct dispatch *d, int code)
+{
+	d->exit_code = code;
+	if (!trace_flush(d->trace, on_flushed, d))
+		leave(d, code);
+}
+
+static void
 on_left(void *arg)
 {
-	leave(arg, EX_OK);
+	leave_flushed(arg, EX_OK);
 }
 
 static void
 on_given_up(void *arg)
 {
 	log_warnx("giving up: MAX_RETRIES attempts in a row have failed");
-	leave(arg, EX_UNAVAILABLE);
+	leave_flushed(arg, EX_UNAVAILABLE);
 }
 
 const struct tunnels_ops dispatch_tunnels_ops = {
@@ -238,7 +257,10 @@ on_conf_end(struct dispatch *d, struct ipc_frame *frame)
 	(void)frame;
 	log_set_level((enum log_level)conf_num(&d->conf, CONF_LOG_LEVEL));
 	log_set_format((enum log_format)conf_num(&d->conf, CONF_LOG_FORMAT));
-	code = certs_load(&d->conf, d->params.tls, d->backend_tls) == 0
+	if (otel_is_on(&d->conf) && (d->trace_tls = tls_create()) == NULL)
+		fatalx("OpenSSL cannot be set up");
+	code = certs_load(
+		   &d->conf, d->params.tls, d->backend_tls, d->trace_tls) == 0
 	    ? EX_OK
 	    : EX_CONFIG;
 	peer_send_put(d->supervisor, PROTO_CONF_ACK, 0, space,
@@ -293,6 +315,7 @@ on_status(struct dispatch *d, struct ipc_frame *frame)
 	s.ready = ready_not(&facts) == NULL;
 	s.draining = d->stopping;
 	proxy_status(d->proxy, &s);
+	trace_status(d->trace, &s);
 	s.message_accepted = d->ceiling.accepted;
 	s.message_refused = d->ceiling.refused;
 	peer_send_put(d->supervisor, PROTO_WORKER_STATUS, frame->id, space,
@@ -397,7 +420,9 @@ dispatch_free(struct dispatch *d)
 	rules_free(d->rules);
 	probe_free(d->probe);
 	backend_free(d->backend);
+	trace_free(d->trace);
 	tls_free(d->backend_tls);
+	tls_free(d->trace_tls);
 	resolve_free(d->resolve);
 	tokend_free(d->tokend);
 	peer_free(d->supervisor);

@@ -12,6 +12,7 @@
 #include "log.h"
 #include "lookup.h"
 #include "loop.h"
+#include "otel.h"
 #include "peer.h"
 #include "priv.h"
 #include "probe.h"
@@ -20,6 +21,7 @@
 #include "rules.h"
 #include "sandbox.h"
 #include "spool.h"
+#include "trace.h"
 #include "util.h"
 #include "walls.h"
 #include "watchers.h"
@@ -81,6 +83,24 @@ make_backend(struct dispatch *d)
 	d->backend = backend_create(&params);
 }
 
+static void
+make_trace(struct dispatch *d)
+{
+	const struct trace_params params = {
+	    .base = loop_base(d->params.loop),
+	    .resolve = d->resolve,
+	    .tls = d->trace_tls,
+	    .metrics = &d->metrics,
+	    .conf = &d->conf,
+	};
+
+	if (!otel_is_on(&d->conf))
+		return;
+	d->trace = trace_create(&params);
+	if (d->trace == NULL)
+		fatalx("out of memory");
+}
+
 /* After the drop: its directory must be the worker's to write. */
 static void
 make_spool(struct dispatch *d)
@@ -104,6 +124,7 @@ make_proxy(struct dispatch *d)
 	    .backend = d->backend,
 	    .metrics = &d->metrics,
 	    .ledger = &d->ledger,
+	    .trace = d->trace,
 	    .spool = d->spool,
 	    .rules = d->rules,
 	    .ceiling = &d->ceiling,
@@ -127,6 +148,7 @@ make_wsproxy(struct dispatch *d)
 	    .tls = d->backend_tls,
 	    .metrics = &d->metrics,
 	    .ledger = &d->ledger,
+	    .trace = d->trace,
 	    .ceiling = &d->ceiling,
 	    .clients = proxy_clients(d->proxy),
 	    .memory = proxy_memory(d->proxy),
@@ -263,6 +285,7 @@ dispatch_make(struct dispatch *d)
 	make_resolve(d);
 	figures_open(); /* not before: the helper has no use for it */
 	make_backend(d);
+	make_trace(d);
 	make_spool(d);
 	d->rules = rules_create(&d->conf);
 	make_proxy(d);

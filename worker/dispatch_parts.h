@@ -29,6 +29,8 @@ struct dispatch {
 	struct resolve *resolve;
 	struct tls *backend_tls;
 	struct backend *backend;
+	struct tls *trace_tls; /* NULL: tracing is off */
+	struct trace *trace;   /* the same */
 	struct rules *rules;
 	struct proxy *proxy;
 	struct spool *spool;

@@ -211,8 +211,12 @@ static void
 tell_ws(const struct ledger_entry *e)
 {
 	int64_t us = e->ended_us - e->began_us;
+	char trace[HEX_MAX] = "";
 	const struct log_field fields[] = {
 	    FIELD_TEXT("connection_id", e->id),
+	    FIELD_TEXT("trace_id",
+		e->traced ? hex(trace, e->trace_id, sizeof(e->trace_id))
+			  : NULL),
 	    FIELD_INT("tunnel", e->tunnel),
 	    FIELD_TEXT("path", e->path),
 	    FIELD_INT("code", e->status == 0 ? -1 : e->status),

@@ -35,6 +35,7 @@ proxied_free(struct proxied *p)
 	proxied_give_up(p);
 	proxied_leave(p);
 	ledger_end(owner->params.ledger, &p->entry);
+	trace_end(p->trace, &p->entry);
 	timer_clear(&p->timer);
 	head_clear(&p->head);
 	body_free(p->body);
@@ -66,6 +67,19 @@ note_beginning(struct proxied *p, const struct request *r, bool whole)
 	ledger_begin(p->owner->params.ledger, e);
 }
 
+/* Before anything is judged: what is refused belongs to its trace, too. */
+static void
+begin_trace(struct proxied *p, const struct request *r)
+{
+	struct trace *trace = p->owner->params.trace;
+	struct trace_parent parent;
+
+	if (trace == NULL)
+		return;
+	trace_context_read(&parent, r->headers);
+	p->trace = trace_begin(trace, &parent, &p->entry);
+}
+
 static struct proxied *
 proxied_create(struct proxy *proxy, struct tunnel *tunnel,
     const struct request *r, bool whole)
@@ -91,6 +105,7 @@ proxied_create(struct proxy *proxy, struct tunnel *tunnel,
 		(void)util_fmt(p->method, sizeof(p->method), "%.*s",
 		    (int)r->method.len, (const char *)r->method.data);
 	note_beginning(p, r, whole);
+	begin_trace(p, r);
 	TAILQ_INSERT_TAIL(&proxy->list, p, link);
 	proxy->in_flight++;
 	metrics_set(proxy->params.metrics, METRICS_IN_FLIGHT,

@@ -28,6 +28,7 @@ struct proto_worker_status;
 struct proxy;
 struct spool;
 struct rules;
+struct trace;
 struct tunnel;
 
 struct proxy_params {
@@ -35,6 +36,7 @@ struct proxy_params {
 	struct backend *backend;
 	struct metrics *metrics;
 	struct ledger *ledger; /* is told of each request */
+	struct trace *trace;   /* as well; NULL: tracing is off */
 	const struct rules *rules;
 	struct ceiling *ceiling; /* what plugboard takes */
 	const struct conf *conf; /* borrowed: bounds of requests */

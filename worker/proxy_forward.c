@@ -137,11 +137,25 @@ set_accept_encoding(struct backend_field *fields, size_t count, const char *say)
 	return i < count ? count : count + 1;
 }
 
+/* Each call is a span of its own, which is what the application is told. */
+static size_t
+set_trace(struct backend_field *fields, size_t count, struct proxied *p)
+{
+	struct trace_fields f;
+
+	if (!trace_call(p->trace, &f))
+		return count;
+	fields[count++] = (struct backend_field){"traceparent", f.parent};
+	if (f.state[0] != '\0')
+		fields[count++] = (struct backend_field){"tracestate", f.state};
+	return count;
+}
+
 struct backend_call *
 proxied_call(struct proxied *p)
 {
 	const struct proxied_out *o = &p->out;
-	struct backend_field fields[PROXY_FIELDS_MAX + 1];
+	struct backend_field fields[PROXY_FIELDS_MAX + 3];
 	struct backend_request out = {
 	    .method = p->method,
 	    .target = (const char *)o->target.data,
@@ -162,6 +176,7 @@ proxied_call(struct proxied *p)
 	}
 	out.field_count =
 	    set_accept_encoding(fields, i, p->owner->params.accept_encoding);
+	out.field_count = set_trace(fields, out.field_count, p);
 	return backend_start(p->owner->params.backend, &out, &backend_ops, p);
 }
 

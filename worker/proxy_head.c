@@ -53,6 +53,14 @@ admit(struct proxied *p, const struct request *r, int *status)
 	return why.reason;
 }
 
+/* The client's are read, and those of the call will go in their place. */
+static bool
+is_traced(const char *name, const void *arg)
+{
+	(void)arg;
+	return trace_context_is_field(name);
+}
+
 static const char *
 finish(struct head *head, int64_t *declared, int *status)
 {
@@ -85,6 +93,8 @@ proxied_head(
 		reason = finish(&out->head, declared, status);
 	if (reason == NULL)
 		reason = rules_request(p->owner->params.rules, &out->head);
+	if (p->trace != NULL)
+		head_filter(&out->head, is_traced, NULL);
 	if (reason == NULL &&
 	    head_target(&out->target, r->path, r->query) == -1) {
 		*status = 414;

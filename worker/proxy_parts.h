@@ -26,6 +26,7 @@
 #include "quiet.h"
 #include "request.h"
 #include "retry.h"
+#include "trace.h"
 
 #define PROXY_ID_MAX 129
 #define PROXY_METHOD_MAX 33
@@ -59,6 +60,7 @@ struct proxied {
 	char id[PROXY_ID_MAX];
 	char method[PROXY_METHOD_MAX];
 	struct ledger_entry entry;
+	struct trace_exchange *trace; /* NULL: it is not traced */
 	int64_t began_ms, deadline_ms, expires_ms;
 	struct event *timer; /* deadline, or the end of a wait before it */
 	bool slot;	     /* counts as running */

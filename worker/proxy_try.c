@@ -144,12 +144,18 @@ bool
 proxied_heard(struct proxied *p, int status)
 {
 	char why[32];
+	int64_t delay_ms;
 
 	judge(p, breaker_succeeded);
 	if (!retry_after_status(&p->owner->retry, p->method, p->tries, status))
 		return false;
 	(void)util_fmt(why, sizeof(why), "status %d", status);
-	p->discard = pause_for(p, retry_delay_ms(p->tries), why);
+	delay_ms = retry_delay_ms(p->tries);
+	p->discard = pause_for(p, delay_ms, why);
+	if (p->discard) {
+		trace_called(p->trace, status, NULL);
+		trace_retry(p->trace, status, NULL, delay_ms);
+	}
 	return p->discard;
 }
 
@@ -178,6 +184,17 @@ cause_of(enum backend_error error, enum retry_cause *cause)
 	return false;
 }
 
+static void
+note_called(struct proxied *p, enum backend_error error)
+{
+	const char *code = error == BACKEND_OK ? NULL
+	    : error == BACKEND_ABORTED && p->refusal_code != NULL
+	    ? p->refusal_code
+	    : backend_error_code(error);
+
+	trace_called(p->trace, p->status, code);
+}
+
 bool
 proxied_tried(struct proxied *p, enum backend_error error)
 {
@@ -187,6 +204,7 @@ proxied_tried(struct proxied *p, enum backend_error error)
 	p->call = NULL;
 	if (p->discard)
 		return true;
+	note_called(p, error);
 	if (is_silence(error))
 		judge(p, breaker_failed);
 	else if (error == BACKEND_MEMORY)
@@ -198,7 +216,10 @@ proxied_tried(struct proxied *p, enum backend_error error)
 		return false;
 	delay_ms = cause == RETRY_STALE ? retry_delay_stale_ms(p->tries)
 					: retry_delay_ms(p->tries);
-	return pause_for(p, delay_ms, backend_error_text(error));
+	if (!pause_for(p, delay_ms, backend_error_text(error)))
+		return false;
+	trace_retry(p->trace, 0, backend_error_code(error), delay_ms);
+	return true;
 }
 
 void
@@ -207,6 +228,7 @@ proxied_give_up(struct proxied *p)
 	if (p->call == NULL)
 		return;
 	judge(p, breaker_forgotten);
+	trace_called(p->trace, p->status, "cancelled");
 	backend_cancel(p->call);
 	p->call = NULL;
 }
@@ -228,8 +250,10 @@ out_of_time(struct proxied *p)
 	} else if (p->tries == 0) {
 		reason = "the request waited for all of REQUEST_TIMEOUT";
 	}
-	if (p->call != NULL)
+	if (p->call != NULL) {
 		judge(p, breaker_failed);
+		trace_called(p->trace, p->status, code);
+	}
 	proxied_give_up(p);
 	p->entry.outcome = METRICS_TIMEOUT;
 	proxied_refuse(p, 504, code, reason);

@@ -27,6 +27,7 @@
 #include "conf.h"
 #include "conf_check.h"
 #include "lookup.h"
+#include "otel.h"
 #include "reach.h"
 #include "sandbox.h"
 #include "url.h"
@@ -193,6 +194,8 @@ add_ports(struct sandbox_policy *policy, const struct conf *conf)
 		explicit_bzero(&proxy, sizeof(proxy));
 	}
 	add_port(policy, (uint16_t)conf_num(conf, CONF_BACKEND_PORT));
+	if (otel_is_on(conf) && otel_endpoint(conf, &url))
+		add_port(policy, url.port);
 }
 
 static bool

@@ -5,6 +5,7 @@
 
 #include "head.h"
 #include "request.h"
+#include "trace_context.h"
 #include "util.h"
 #include "ws_handshake.h"
 
@@ -125,7 +126,7 @@ is_protocol_list(const char *text)
 }
 
 static const char *
-put_fields(struct buf *b, const struct head *head, const char *host)
+put_fields(struct buf *b, const struct head *head, const struct ws_ask *ask)
 {
 	const struct head_field *f = head_find(head, "host");
 	size_t i;
@@ -133,10 +134,11 @@ put_fields(struct buf *b, const struct head *head, const char *host)
 	(void)buf_printf(b,
 	    " HTTP/1.1\r\nHost: %s\r\nUpgrade: websocket\r\n"
 	    "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n",
-	    f != NULL ? f->value : host);
+	    f != NULL ? f->value : ask->host);
 	for (i = 0; i < head_count(head); i++) {
 		f = head_field(head, i);
-		if (is_own(f->name))
+		if (is_own(f->name) ||
+		    (ask->traced && trace_context_is_field(f->name)))
 			continue;
 		if (strcasecmp(f->name, PROTOCOL_FIELD) == 0 &&
 		    !is_protocol_list(f->value))
@@ -159,7 +161,7 @@ ws_handshake_build(struct buf *b, struct ws_ask *ask)
 	head_init(&head, FIELDS_MAX, FIELD_BYTES_MAX);
 	reason = take_fields(&head, ask);
 	if (reason == NULL)
-		reason = put_fields(b, &head, ask->host);
+		reason = put_fields(b, &head, ask);
 	head_clear(&head);
 	if (reason == NULL && b->failed)
 		reason = "the request head is too long";

@@ -30,6 +30,7 @@ struct ws_ask {
 	/* Shown the client's fields, before any is taken away; or NULL. */
 	void (*on_fields)(const struct head *, void *arg);
 	void *arg;
+	bool traced; /* traceparent and tracestate are ours to say */
 };
 
 /*

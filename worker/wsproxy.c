@@ -15,7 +15,7 @@
 #include "util.h"
 #include "wsproxy_parts.h"
 
-#define REQUEST_MAX (96 * 1024)
+#define REQUEST_MAX (98 * 1024)	 /* with the fields of a trace */
 #define SESSION_COST (64 * 1024) /* about, with TLS */
 /* A flood is one line a second. */
 #define REJECTED_LOG_MS 1000
@@ -82,14 +82,15 @@ reject(struct wsproxy *w, struct tunnel *tunnel, const struct ws_event *e,
 /* One that was checked for the same question and waits. */
 static struct ws_session *
 find_kept(
-    struct wsproxy *w, const struct tunnel *tunnel, const struct buf *request)
+    struct wsproxy *w, const struct tunnel *tunnel, const struct ws_question *q)
 {
 	struct ws_session *s;
 
 	TAILQ_FOREACH(s, &w->list, link)
 	if (s->state == SESSION_KEPT && s->tunnel == tunnel &&
-	    s->request.len == request->len &&
-	    memcmp(s->request.data, request->data, request->len) == 0)
+	    s->request.len == q->request->len &&
+	    memcmp(s->request.data, q->request->data, q->request->len) == 0 &&
+	    trace_has_parent(s->trace, &q->parent))
 		return s;
 	return NULL;
 }
@@ -122,7 +123,7 @@ bars(struct asker *a)
  * ws_check: it asks the same with the same fields. */
 static const char *
 begin(struct wsproxy *w, struct tunnel *tunnel, struct ws_event *e,
-    bool is_check, struct buf *request)
+    struct ws_question *q)
 {
 	struct asker asker = {.clients = w->params.clients};
 	struct ws_ask ask = {
@@ -132,13 +133,17 @@ begin(struct wsproxy *w, struct tunnel *tunnel, struct ws_event *e,
 	    .host = w->params.host_header,
 	    .on_fields = on_fields,
 	    .arg = &asker,
+	    .traced = w->params.trace != NULL,
 	};
-	const char *why = ws_handshake_build(request, &ask);
 	struct ws_session *kept;
+	const char *why;
 
+	if (ask.traced) /* before it is changed */
+		trace_context_read(&q->parent, e->headers);
+	why = ws_handshake_build(q->request, &ask);
 	if (why != NULL)
 		return why;
-	kept = is_check ? NULL : find_kept(w, tunnel, request);
+	kept = q->is_check ? NULL : find_kept(w, tunnel, q);
 	if (kept != NULL) {
 		ws_session_adopt(kept, e->id);
 		return NULL;
@@ -146,8 +151,7 @@ begin(struct wsproxy *w, struct tunnel *tunnel, struct ws_event *e,
 	why = bars(&asker);
 	if (why == NULL)
 		why = why_not(w);
-	if (why == NULL &&
-	    ws_session_create(w, tunnel, e->id, request, is_check) == NULL)
+	if (why == NULL && ws_session_create(w, tunnel, q) == NULL)
 		why = "out of memory";
 	return why;
 }
@@ -157,10 +161,12 @@ on_request(
     struct wsproxy *w, struct tunnel *tunnel, struct ws_event *e, bool is_check)
 {
 	struct buf request;
+	struct ws_question q = {
+	    .id = e->id, .request = &request, .is_check = is_check};
 	const char *why;
 
 	buf_init(&request, REQUEST_MAX);
-	why = begin(w, tunnel, e, is_check, &request);
+	why = begin(w, tunnel, e, &q);
 	if (why != NULL)
 		reject(w, tunnel, e, is_check, why);
 	buf_wipe(&request);

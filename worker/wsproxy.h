@@ -36,6 +36,7 @@ struct memory;
 struct metrics;
 struct resolve;
 struct tls;
+struct trace;
 struct tunnel;
 struct wsproxy;
 
@@ -49,6 +50,7 @@ struct wsproxy_params {
 	struct clients *clients; /* who may come, and how often */
 	struct memory *memory;	 /* what is held */
 	struct ledger *ledger;	 /* is told of each session */
+	struct trace *trace;	 /* as well; NULL: tracing is off */
 	const char *host;	 /* of the application, without brackets */
 	const struct ceiling *ceiling; /* what plugboard takes */
 	uint16_t port;

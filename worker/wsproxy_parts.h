@@ -13,6 +13,7 @@
 #include "buf.h"
 #include "ledger.h"
 #include "metrics.h"
+#include "trace.h"
 #include "tunnels.h"
 #include "ws_event.h"
 #include "ws_handshake.h"
@@ -43,7 +44,8 @@ struct ws_session {
 	char path[WSPROXY_PATH_MAX + 1];
 	struct ledger_entry entry; /* once it is one of a client */
 	bool entered;
-	struct buf request; /* what was asked */
+	struct trace_exchange *trace; /* NULL: it is not traced */
+	struct buf request;	      /* what was asked */
 	char protocol[WS_PROTOCOL_MAX];
 	struct ws_peer *peer;
 	struct event *timer; /* while kept; then the idle one */
@@ -79,9 +81,16 @@ struct wsproxy {
 
 /* --- wsproxy_session.c ---------------------------------------------------- */
 
-/* A session that begins to connect. NULL: out of memory. request is copied. */
-struct ws_session *ws_session_create(struct wsproxy *, struct tunnel *,
-    const char *id, const struct buf *request, bool is_check);
+/* A session that begins to connect. NULL: out of memory. All is copied; where
+ * it is traced, the request has got the fields of that. */
+struct ws_question {
+	const char *id;
+	struct buf *request;
+	struct trace_parent parent; /* where the client comes from */
+	bool is_check;
+};
+struct ws_session *
+ws_session_create(struct wsproxy *, struct tunnel *, struct ws_question *);
 
 /* A kept one becomes that of this connection. */
 void ws_session_adopt(struct ws_session *, const char *connection_id);

@@ -57,6 +57,23 @@ count(struct wsproxy *w, int n)
 	metrics_set(w->params.metrics, METRICS_WS_SESSIONS, w->count);
 }
 
+/* One that no ws_connect has made a session: the log and the counters have no
+ * record of it, but its trace has. */
+static void
+note_check(struct ws_session *s)
+{
+	struct ledger_entry *e = &s->entry;
+	bool kept = s->state == SESSION_KEPT;
+
+	e->ws = true;
+	(void)util_strlcpy(e->id, s->id, sizeof(e->id));
+	ledger_set_path(e, (const uint8_t *)s->path, strlen(s->path));
+	e->ended_us = util_mono_us();
+	e->heard_us = kept ? e->ended_us : 0;
+	e->ws_outcome = kept ? "not_fetched" : "refused";
+	e->cause = kept ? NULL : "refused";
+}
+
 void
 ws_session_free(struct ws_session *s)
 {
@@ -68,6 +85,9 @@ ws_session_free(struct ws_session *s)
 	count(w, -1);
 	if (s->entered)
 		ledger_end(w->params.ledger, &s->entry);
+	else
+		note_check(s);
+	trace_end(s->trace, &s->entry);
 	ws_send_forget(s);
 	ws_peer_close(s->peer, 1001, "", 0);
 	timer_clear(&s->timer);
@@ -159,6 +179,9 @@ end_both(
 static void
 refuse(struct ws_session *s, const struct ws_end *e)
 {
+	const char *error = e->status >= 400 ? NULL
+	    : e->status != 0		     ? "handshake_refused"
+					     : "handshake_failed";
 	struct outcome o = {
 	    .metric = METRICS_WS_REFUSED,
 	    .text = e->text,
@@ -171,6 +194,7 @@ refuse(struct ws_session *s, const struct ws_end *e)
 		(void)util_fmt(reason, sizeof(reason), "%s: status %d", e->text,
 		    e->status);
 	o.text = reason;
+	trace_called(s->trace, e->status, error);
 	if (s->state == SESSION_CHECKING) {
 		metrics_add(
 		    s->owner->params.metrics, METRICS_WS_CHECKS_REFUSED, 1);
@@ -251,6 +275,7 @@ on_open(const char *protocol, void *arg)
 {
 	struct ws_session *s = arg;
 
+	trace_called(s->trace, 101, NULL);
 	(void)util_strlcpy(s->protocol, protocol, sizeof(s->protocol));
 	if (s->state == SESSION_CONNECTING) {
 		buf_wipe(&s->request);
@@ -428,9 +453,23 @@ name_path(struct ws_session *s)
 	s->path[n] = '\0';
 }
 
+/* The handshake is the call; its own fields are no part of the question. */
+static void
+begin_trace(struct ws_session *s, struct ws_question *q)
+{
+	struct trace_fields f;
+
+	s->trace = trace_begin(s->owner->params.trace, &q->parent, &s->entry);
+	if (!trace_call(s->trace, &f))
+		return;
+	(void)buf_printf(q->request, "traceparent: %s\r\n", f.parent);
+	if (f.state[0] != '\0')
+		(void)buf_printf(q->request, "tracestate: %s\r\n", f.state);
+}
+
 struct ws_session *
-ws_session_create(struct wsproxy *w, struct tunnel *tunnel, const char *id,
-    const struct buf *request, bool is_check)
+ws_session_create(
+    struct wsproxy *w, struct tunnel *tunnel, struct ws_question *q)
 {
 	struct ws_session *s = calloc(1, sizeof(*s));
 
@@ -438,18 +477,22 @@ ws_session_create(struct wsproxy *w, struct tunnel *tunnel, const char *id,
 		return NULL;
 	s->owner = w;
 	s->tunnel = tunnel;
-	s->state = is_check ? SESSION_CHECKING : SESSION_CONNECTING;
+	s->state = q->is_check ? SESSION_CHECKING : SESSION_CONNECTING;
 	s->active_ms = util_mono_ms();
 	s->began_us = util_mono_us();
 	LIST_INIT(&s->outgoing);
-	(void)util_strlcpy(s->id, id, sizeof(s->id));
+	(void)util_strlcpy(s->id, q->id, sizeof(s->id));
 	buf_init(&s->request, REQUEST_MAX);
-	if (buf_append(&s->request, request->data, request->len) == 0 &&
+	if (buf_append(&s->request, q->request->data, q->request->len) == 0 &&
 	    buf_putc(&s->request, '\0') == 0) {
 		s->request.len--;
-		s->peer = ws_peer_connect(w->peers, request, &peer_ops, s);
+		begin_trace(s, q);
+		if (!q->request->failed)
+			s->peer =
+			    ws_peer_connect(w->peers, q->request, &peer_ops, s);
 	}
 	if (s->peer == NULL) {
+		trace_forget(s->trace);
 		buf_wipe(&s->request);
 		free(s);
 		return NULL;
@@ -457,7 +500,7 @@ ws_session_create(struct wsproxy *w, struct tunnel *tunnel, const char *id,
 	name_path(s);
 	s->timer = timer_create_ms(w->params.base, on_timer, s);
 	TAILQ_INSERT_TAIL(&w->list, s, link);
-	if (!is_check) {
+	if (!q->is_check) {
 		TAILQ_INSERT_TAIL(bucket_of(w, s->id), s, bucket);
 		enter(s);
 	}
