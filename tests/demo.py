@@ -41,6 +41,7 @@ class Demo:
             "TELEPHONE_TOKEN": token,
             "TOKEN_DB_PATH": f"{state}/telephone.db",
             "CONTROL_SOCKET": f"{state}/control.sock",
+            **{k: v for k, v in os.environ.items() if k.startswith("OTEL_")},
         }
         drop, bin_dir = {}, self.build
         if os.geteuid() == 0:
