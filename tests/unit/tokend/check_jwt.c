@@ -107,6 +107,7 @@ static const struct {
     {WITH("\"s\"", "\"p\"", "\"\\ud800\"", "1", "2"), ""},
     {WITH("\"s\"", "\"p\"", "\"\\u009b2J\"", "1", "2"), "claim jti"},
     {WITH("\"s\"", "\"\xc2\x80\"", "\"j\"", "1", "2"), "claim path_id"},
+    {WITH("\"s\"", "\"p\"", "\"\xc2\x9f\"", "1", "2"), "claim jti"},
     {WITH("\"s\"", "\"p\\u0000x\"", "\"j\"", "1", "2"), "NUL"},
     {WITH("\"s\"", "\"\xff\"", "\"j\"", "1", "2"), "not UTF-8"},
     {WITH("\"s\"", "\"p\"", "\"j\"", "\"1\"", "2"), "claim iat"},
@@ -128,6 +129,18 @@ START_TEST(claims_are_judged)
 	ck_assert_msg(strstr(error, claims[_i].error) != NULL, "%s: %s",
 	    claims[_i].claims, error);
 	ck_assert_str_eq(jwt.path_id, ""); /* nothing half taken */
+}
+END_TEST
+
+/* U+00A0 stands behind the last one that a terminal obeys. */
+START_TEST(other_alphabets_are_fine)
+{
+	struct jwt jwt;
+
+	ck_assert_ptr_null(jwt_parse(&jwt,
+	    make(WITH("\"\xc2\xa0\"", "\"\xc3\xa9\"", "\"j\"", "1", "2"))));
+	ck_assert_str_eq(jwt.sub, "\xc2\xa0");
+	ck_assert_str_eq(jwt.path_id, "\xc3\xa9");
 }
 END_TEST
 
@@ -167,6 +180,7 @@ main(void)
 	    (int)(sizeof(shapes) / sizeof(shapes[0])));
 	tcase_add_loop_test(tc, claims_are_judged, 0,
 	    (int)(sizeof(claims) / sizeof(claims[0])));
+	tcase_add_test(tc, other_alphabets_are_fine);
 	tcase_add_test(tc, bounds_hold);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
