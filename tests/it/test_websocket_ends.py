@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
 """How a WebSocket ends: at each side, by the tunnel, by the drain, by a
 bound; and which codes go where."""
-import json, os, struct, time
+import concurrent.futures, json, os, signal, struct, time
 
 from harness import Failure, check, equal, until
-from wskit import BINARY, CLOSE, CONT, TEXT, App, Ended, Refused, accept, connect
+from wskit import BINARY, CLOSE, CONT, TEXT, App, Ended, Refused, accept, connect, field
 
 
 class Recorder:
@@ -191,6 +191,60 @@ def test_drain(s):
     equal(ws.recv_close(), (1001, "telephone leaves"), "the client")
     equal(behave.closes, [(1001, "telephone leaves")], "the application")
     check(phone.has_log(r"drained: closing 1 WebSockets"), "one line")
+
+
+class Slow(Recorder):
+    """The same, and slower: a close is never answered, a plain request after three seconds."""
+
+    def __call__(self, link):
+        if field(link, "upgrade"):
+            accept(link)
+            while True:
+                op, data = link.recv()
+                if op == CLOSE:
+                    self.closes.append(struct.unpack(">H", data[:2])[0])
+                else:
+                    link.send(op, data)
+        time.sleep(3)
+        link.sock.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
+
+
+def slowly(s, **more):
+    """(application, telephone, client of an open WebSocket)"""
+    behave = Slow()
+    s.backend = App(behave)
+    phone = s.start(**more)
+    ws = connect(s, "/x")
+    ws.send(TEXT, "x")
+    equal(ws.recv(), (TEXT, b"x"))
+    return behave, phone, ws
+
+
+def test_a_request_that_comes_while_a_drain_closes_them(s):
+    """It is answered, although it takes longer than they do."""
+    behave, phone, ws = slowly(s)
+    phone.signal(signal.SIGTERM)
+    phone.wait_log("drained: closing 1 WebSockets")
+    equal(ws.recv_close()[0], 1001)
+    equal(s.call("GET", "/slow").status, 200)
+    phone.wait_exit(0)
+    equal(behave.closes, [1001])
+    check(phone.has_log("drained: 1 requests finished, none abandoned"), "it says how many")
+
+
+def test_a_drain_at_its_timeout_closes_them(s):
+    """Requests that do not end keep nobody: neither their WebSockets from a close, nor the telephone."""
+    behave, phone, ws = slowly(s, SHUTDOWN_TIMEOUT="500ms")
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(s.call, "GET", "/slow")
+        until(lambda: s.state()["in_flight"] == 1, "it is begun")
+        phone.signal(signal.SIGTERM)
+        equal(ws.recv_close()[0], 1001)
+        phone.wait_exit(0)
+        equal(slow.result().status, 502)
+    equal(behave.closes, [1001])
+    check(phone.has_log("drained: 0 requests finished, 1 abandoned at the end of SHUTDOWN_TIMEOUT"), "it says how many")
+    check(not phone.has_log("is killed"), "by itself")
 
 
 def test_idle(s):
