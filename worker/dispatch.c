@@ -136,7 +136,10 @@ leave_flushed(struct dispatch *d, int code)
 static void
 on_left(void *arg)
 {
-	leave_flushed(arg, EX_OK);
+	struct dispatch *d = arg;
+
+	drain_bereft(d->drain);
+	leave_flushed(d, EX_OK);
 }
 
 static void

@@ -24,25 +24,29 @@ struct drain {
 	struct event *bound;
 	struct event *quiet; /* may be the moment to leave */
 	int64_t began_ms;
-	uint64_t count; /* requests that were begun by then … */
-	size_t pending; /* … and not yet answered */
+	uint64_t answered, bereft; /* requests, by then */
 };
 
 static void
 say_end(const struct drain *d)
 {
 	size_t abandoned = proxy_in_flight(d->params.proxy);
-	uint64_t finished =
-	    proxy_count(d->params.proxy) - d->count + d->pending - abandoned;
+	uint64_t finished = proxy_answered(d->params.proxy) - d->answered;
+	uint64_t lost = proxy_bereft(d->params.proxy) - d->bereft;
+	char left[64] = "none abandoned", gone[64] = "";
 
+	if (lost > 0)
+		(void)util_fmt(gone, sizeof(gone),
+		    "%" PRIu64 " lost with their tunnel, ", lost);
 	if (abandoned > 0)
-		log_warnx("drained: %" PRIu64 " requests finished, %zu "
-			  "abandoned at the end of SHUTDOWN_TIMEOUT",
-		    finished, abandoned);
+		(void)util_fmt(left, sizeof(left),
+		    "%zu abandoned at the end of SHUTDOWN_TIMEOUT", abandoned);
+	if (lost > 0 || abandoned > 0)
+		log_warnx("drained: %" PRIu64 " requests finished, %s%s",
+		    finished, gone, left);
 	else
-		log_info("drained: %" PRIu64 " requests finished, none "
-			 "abandoned",
-		    finished);
+		log_info("drained: %" PRIu64 " requests finished, %s", finished,
+		    left);
 }
 
 /* Leaves in this very turn of the loop: what is read in a later one before
@@ -131,11 +135,21 @@ drain_start(struct drain *d)
 		return;
 	d->begun = true;
 	d->began_ms = util_mono_ms();
-	d->count = proxy_count(d->params.proxy);
-	d->pending = proxy_in_flight(d->params.proxy);
-	log_info("draining: %zu requests in flight", d->pending);
+	d->answered = proxy_answered(d->params.proxy);
+	d->bereft = proxy_bereft(d->params.proxy);
+	log_info("draining: %zu requests in flight",
+	    proxy_in_flight(d->params.proxy));
 	timer_set_ms(d->bound, d->params.timeout_ms);
 	drain_check(d);
+}
+
+void
+drain_bereft(struct drain *d)
+{
+	if (!d->begun || d->over)
+		return;
+	d->over = true;
+	say_end(d);
 }
 
 bool

@@ -37,6 +37,9 @@ void drain_start(struct drain *);
 /* Nothing is in flight at this moment. */
 void drain_check(struct drain *);
 
+/* There is no tunnel any more: it says what became of the requests. */
+void drain_bereft(struct drain *);
+
 /* The WebSockets are closed. */
 void drain_closed(struct drain *);
 

@@ -199,9 +199,15 @@ proxy_last_ms(const struct proxy *proxy)
 }
 
 uint64_t
-proxy_count(const struct proxy *proxy)
+proxy_answered(const struct proxy *proxy)
 {
-	return proxy->count;
+	return proxy->answered;
+}
+
+uint64_t
+proxy_bereft(const struct proxy *proxy)
+{
+	return proxy->bereft;
 }
 
 void

@@ -73,9 +73,11 @@ proxy_too_long(struct proxy *, struct tunnel *, uint8_t *payload, size_t len);
 /* The tunnel's join is over: ends all that came from it. */
 void proxy_lost(struct proxy *, const struct tunnel *);
 
-/* Requests not yet wholly answered; all. */
+/* Requests not yet wholly answered; since the start, those whose answer has
+ * left, and those whose tunnel ended before that. */
 size_t proxy_in_flight(const struct proxy *);
-uint64_t proxy_count(const struct proxy *);
+uint64_t proxy_answered(const struct proxy *);
+uint64_t proxy_bereft(const struct proxy *);
 
 /* Fills in what it knows: requests, the breaker, memory. */
 void proxy_status(const struct proxy *, struct proto_worker_status *);

@@ -57,7 +57,10 @@ read_answer(void *arg, uint8_t *out, size_t cap, bool *done)
 void
 proxied_end(struct proxied *p, bool sent)
 {
-	if (!sent) {
+	if (sent) {
+		p->owner->answered++;
+	} else {
+		p->owner->bereft++;
 		p->entry.outcome = METRICS_LOST;
 		p->entry.status = 0;
 		p->entry.bytes_out = 0;

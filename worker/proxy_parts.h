@@ -102,7 +102,7 @@ struct proxy {
 	struct proxied_list list, waiting;
 	struct event *advance; /* those that wait may go on */
 	size_t in_flight;
-	uint64_t count, failures;
+	uint64_t count, failures, answered, bereft;
 	int64_t last_ms;
 	struct limit limit;
 	struct path_limits paths;

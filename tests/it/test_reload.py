@@ -212,6 +212,19 @@ def test_sigint_after_sigterm(s):
     second_signal(s, signal.SIGTERM, signal.SIGINT)
 
 
+def test_the_last_tunnel_dies_in_a_drain(s):
+    """Nothing is left to wait for, and it is said what that cost."""
+    phone = s.start()
+    slow = slow_ones(s, phone, 2, 60000)
+    phone.signal(signal.SIGTERM)
+    phone.wait_log(r"draining: 2 requests in flight")
+    equal(s.call("GET", "/bytes/5").status, 200)
+    s.fault("drop")
+    phone.wait_exit(0)
+    equal([f.result().status for f in slow], [502] * 2)
+    check(phone.has_log(r"warn worker: drained: 1 requests finished, 2 lost with their tunnel, none abandoned"), "it says how many")
+
+
 def test_a_tunnel_dies_in_a_drain(s):
     """Its requests are cancelled at the backend; those of the other are answered."""
     phone = s.start(TUNNELS="2")
@@ -223,5 +236,6 @@ def test_a_tunnel_dies_in_a_drain(s):
     until(lambda: s.direct("/inflight").json()["current"] == 2, "two are cancelled at the backend")
     equal(sorted(f.result().status for f in slow), [200, 200, 502, 502])
     phone.wait_exit(0)
+    check(phone.has_log(r"drained: 2 requests finished, 2 lost with their tunnel, none abandoned"), "it says how many")
     equal(s.counter("connects"), 2, "nobody dials in a drain")
     equal(s.counter("proxy_res_late"), 0, "answers that nobody waited for")
