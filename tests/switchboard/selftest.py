@@ -19,7 +19,7 @@ def check(what, good, *more):
 
 def connect():
     s = socket.create_connection(("127.0.0.1", PORT))
-    s.settimeout(20)
+    s.settimeout(120)
     return TLS.wrap_socket(s, server_hostname="localhost") if TLS else s
 
 
@@ -673,7 +673,7 @@ def test_faults():
         r = False
     except (socket.timeout, TimeoutError):
         r = True
-    p.h.s.settimeout(20)
+    p.h.s.settimeout(120)
     check("half is silent", r and state()["sockets"][-1]["frozen"])
     admin("set?idle_timeout_ms=100")
     time.sleep(0.3)
