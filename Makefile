@@ -13,7 +13,7 @@ endif
 ifeq ($(origin CFLAGS),undefined)
 CFLAGS := -O2 -g
 HARDEN := -fstack-protector-strong -fstack-clash-protection \
-	$(if $(filter x86_64%,$(shell uname -m)),-fcf-protection)
+	$(if $(filter x86_64%,$(shell $(CC) -dumpmachine)),-fcf-protection)
 ifeq ($(VARIANT),release)
 CPPFLAGS ?= -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 CFLAGS += $(HARDEN)
@@ -52,7 +52,7 @@ say = @$(if $(filter 1,$(V)),:,printf '  %-5s %s\n' $(1) $(2))
 DEPS := gcc libc6-dev make pkgconf git libevent-dev libssl-dev \
 	libwebsockets-dev libwebsockets-evlib-uv libuv1-dev \
 	libcurl4-openssl-dev libcjson-dev libsqlite3-dev check \
-	openssl python3 clang libclang-rt-dev clang-format codespell cppcheck shellcheck \
+	openssl python3 clang libclang-rt-dev libc6-dev-arm64-cross clang-format codespell cppcheck shellcheck \
 	mandoc gcovr prometheus zsh fish sqlite3 curl procps iproute2 nodejs npm ca-certificates
 # A node and npm that are already there will do.
 DEPS_HAVE = $(if $(and $(shell command -v node),$(shell command -v npm)), \
@@ -305,7 +305,15 @@ format:
 	clang-format -i $(C_FILES)
 format-check:
 	@clang-format --dry-run -Werror $(C_FILES)
-lint: format-check
+# What is for arm64 alone, and what only amd64 has, without building for it.
+FOR_ARM64 := --target=aarch64-linux-gnu -isystem /usr/aarch64-linux-gnu/include \
+	-idirafter /usr/include/aarch64-linux-gnu \
+	-idirafter /usr/include/$(shell $(CC) -print-multiarch)
+lint-arm64:
+	@printf '%s\n' $(wildcard $(addsuffix /*.c,supervisor worker tokend common)) | \
+	xargs -n 16 -P 2 clang $(FOR_ARM64) -fsyntax-only -std=c11 -Wall -Wextra -Werror \
+	$(T_CPPFLAGS) -iquote supervisor -iquote worker -iquote tokend
+lint: format-check lint-arm64
 	@mandoc -T lint -W warning man/*.[58]
 	@cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 -Icommon \
 	--enable=warning,portability --suppress=missingIncludeSystem \
@@ -325,6 +333,6 @@ clean:
 
 FORCE:
 .PHONY: all deps check check-unit check-switchboard check-bridge check-it \
-	check-meta check-repro sbom mutants walls fuzz build-fuzz soak recovery bench asan coverage demo hooks format format-check lint clean FORCE
+	check-meta check-repro sbom mutants walls fuzz build-fuzz soak recovery bench asan coverage demo hooks format format-check lint lint-arm64 clean FORCE
 .DELETE_ON_ERROR:
 -include $(shell find $(O)/obj -name '*.d' 2>/dev/null)
