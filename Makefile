@@ -227,6 +227,7 @@ check-meta: $(PROGS)
 check-switchboard: $(O)/switchboard $(O)/phoenix/node_modules
 	$(Q)$(PYTHON) -B tests/switchboard/selftest.py $(O)/switchboard
 	$(Q)node tests/switchboard/phoenix/check.js $(O)/switchboard $(O)/phoenix
+build-unit: $(CHECKS)
 check-unit: $(CHECKS)
 	$(Q)for c in $^; do $$c || exit 1; done
 check-bridge: $(O)/bridge $(O)/switchboard
@@ -321,7 +322,7 @@ lint: format-check lint-arm64
 	supervisor worker tokend common
 	@shellcheck packaging/*.sh packaging/*/*.sh packaging/make-secret worker/*.sh packaging/completion/* packaging/hooks/* \
 	$(addprefix packaging/debian/,postinst postrm prerm set-version tests/smoke) \
-	tests/*.sh tests/system/*.sh .ci/run
+	tests/*.sh tests/system/*.sh tests/arm64/*.sh .ci/run
 	@codespell -q 3 -L inflight,te,nd,fo,ot $(shell git ls-files 2>/dev/null | grep -v package-lock)
 
 # Before each commit: the form of what it touches.
@@ -332,7 +333,7 @@ clean:
 	rm -rf build
 
 FORCE:
-.PHONY: all deps check check-unit check-switchboard check-bridge check-it \
+.PHONY: all deps check build-unit check-unit check-switchboard check-bridge check-it \
 	check-meta check-repro sbom mutants walls fuzz build-fuzz soak recovery bench asan coverage demo hooks format format-check lint lint-arm64 clean FORCE
 .DELETE_ON_ERROR:
 -include $(shell find $(O)/obj -name '*.d' 2>/dev/null)

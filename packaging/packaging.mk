@@ -125,6 +125,10 @@ $(O)/kubernetes/node_modules: tests/kubernetes/package-lock.json
 	$(Q)cd $(O)/kubernetes && npm ci --silent --no-audit --no-fund
 	@touch $@
 
+# The package for the other processor, built and run here.
+check-arm64: dist
+	$(Q)tests/arm64/run.sh $(O) $(O)/dist/$(DIST).tar.xz $(VERSION_TEXT)
+
 # A real systemd, booted in a container with the package in it; DIRECTIVES=1:
 # the sandbox of the unit line by line instead.
 check-system: deb $(O)/switchboard $(O)/demo-backend
@@ -136,4 +140,4 @@ check-units: units
 	$(O)/systemd/$$u > $(O)/systemd/$$u.exposure && good=0 || good=1; \
 	grep -v '✓' $(O)/systemd/$$u.exposure; [ $$good = 0 ] || exit 1; done
 
-.PHONY: check-kubernetes check-image rpm check-rpm arch alpine deps-packages check-dist check-system check-units install uninstall setup units dist deb check-deb
+.PHONY: check-arm64 check-kubernetes check-image rpm check-rpm arch alpine deps-packages check-dist check-system check-units install uninstall setup units dist deb check-deb

@@ -34,10 +34,10 @@ static const struct sandbox_call calls[] = {
     SANDBOX_KEEP_LOG(fchmod),
     SANDBOX_KEEP_LOG(flock),
     /* the loop and its packets */
+    SANDBOX_OK(epoll_pwait),
 #ifdef SYS_epoll_wait
     SANDBOX_OK(epoll_wait),
 #endif
-    SANDBOX_OK(epoll_pwait),
     SANDBOX_OK(epoll_ctl),
     SANDBOX_OK(ppoll), /* before a line of the log */
 #ifdef SYS_poll

@@ -101,10 +101,10 @@ static const struct sandbox_call worker_calls[] = {
     SENDING_ROWS,
     SANDBOX_OK(close),
     /* the loop */
+    SANDBOX_OK(epoll_pwait),
 #ifdef SYS_epoll_wait
     SANDBOX_OK(epoll_wait),
 #endif
-    SANDBOX_OK(epoll_pwait),
     SANDBOX_OK(epoll_ctl),
     SANDBOX_OK(ppoll),
 #ifdef SYS_poll
