@@ -247,7 +247,7 @@ def check_documents():
     metrics = set(re.findall(r'"((?:telephone|process)_[a-z_]+)"', read("common/metrics.h") + read("common/metrics_requests.c")))
     check("telephone(8) knows every metric", (m for m in metrics if m not in read("man/telephone.8")))
     readme = read("README.md")
-    targets = set(re.findall(r"`?make ([a-z][a-z-]*)", readme))
+    targets = set(re.findall(r"`?make ([a-z][a-z0-9-]*)", readme))
     makefile = read("Makefile") + read("packaging/packaging.mk")
     check("README's make targets exist", (t for t in targets if not re.search(rf"^{t}:", makefile, re.M)))
 
@@ -269,8 +269,8 @@ def check_pages():
                     yield f"{page}: {target}{anchor}"
     check("links of the documents lead somewhere", (f for p, t in pages.items() for f in broken(p, t)))
     check("make targets in the documents exist", (
-        f"{p}: {t}" for p, text in prose.items() for t in set(re.findall(r"(?:`| {4}|\$ )make ([a-z][a-z-]+)", text))
-        if not re.search(rf"^(?:[a-z -]* )?{t}(?: [a-z -]*)?:", makefile, re.M)))
+        f"{p}: {t}" for p, text in prose.items() for t in set(re.findall(r"(?:`| {4}|\$ )make ([a-z][a-z0-9-]+)", text))
+        if not re.search(rf"^(?:[a-z0-9 -]* )?{t}(?: [a-z0-9 -]*)?:", makefile, re.M)))
     keys = set(re.findall(r"^    ROW\(([A-Z_]+),", read("common/conf.c"), re.M))
     like = re.compile(r"`([A-Z][A-Z]+(?:_[A-Z]+)+)(?:=[^`]*)?`")
     others = {"SOURCE_DATE_EPOCH", "NO_DEPS", "LISTEN_FDS", "PR_SET_PDEATHSIG", "SOCK_SEQPACKET", "AF_NETLINK", "POD_NAME"}
