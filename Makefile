@@ -237,6 +237,11 @@ $(O)/phoenix/node_modules: tests/switchboard/phoenix/package-lock.json
 	$(Q)cp tests/switchboard/phoenix/package*.json $(O)/phoenix/
 	$(Q)cd $(O)/phoenix && npm ci --silent --no-audit --no-fund
 	@touch $@
+# The page of INSPECT in a browser; pictures of it in $(O)/screenshots.
+BROWSER := chromium chromium-driver fonts-dejavu-core
+check-inspect: $(PROGS)
+	$(Q)packaging/deps.sh $(BROWSER)
+	$(Q)$(PYTHON) -B tests/inspect/run.py $(O)
 # Faults put into a copy of the tree, which these tests must notice; some of
 # them with MUTANTS=PATTERN.
 mutants: deps
@@ -334,6 +339,6 @@ clean:
 
 FORCE:
 .PHONY: all deps check build-unit check-unit check-switchboard check-bridge check-it \
-	check-meta check-repro sbom mutants walls fuzz build-fuzz soak recovery bench asan coverage demo hooks format format-check lint lint-arm64 clean FORCE
+	check-meta check-inspect check-repro sbom mutants walls fuzz build-fuzz soak recovery bench asan coverage demo hooks format format-check lint lint-arm64 clean FORCE
 .DELETE_ON_ERROR:
 -include $(shell find $(O)/obj -name '*.d' 2>/dev/null)
