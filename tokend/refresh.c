@@ -32,7 +32,7 @@ struct refresh {
 	int64_t due_ms; /* by now_ms; 0: not planned */
 	uint32_t last_id;
 	uint32_t asked; /* the outstanding id, 0: none */
-	bool may_come;	/* a token for the last question, late or not */
+	bool late;	/* a token may yet come for an earlier question */
 	bool said;	/* … that another one came */
 	unsigned failed_in_a_row;
 	int64_t save_ms; /* how long the last wait for a save was */
@@ -152,7 +152,6 @@ ask(struct refresh *r)
 		return;
 	}
 	r->asked = r->last_id;
-	r->may_come = true;
 	r->said = false;
 	r->due_ms = 0;
 	set_timer(r->timer, ANSWER_MS);
@@ -188,6 +187,7 @@ fail(struct refresh *r, unsigned by, enum proto_refresh outcome)
 	struct token *best = keeper_best(r->params.keeper, &state);
 
 	r->asked = 0;
+	r->late = true;
 	r->failed_in_a_row++;
 	log_failure(r, outcome);
 	if (outcome == PROTO_REFRESH_REVOKED && best != NULL) {
@@ -312,6 +312,18 @@ take(struct refresh *r, const char *text)
 	return true;
 }
 
+/* Each question has one token, which may be late: then it is no answer to the
+ * one that is outstanding. */
+static bool
+is_answer(struct refresh *r, bool waited)
+{
+	bool late = r->late;
+
+	if (!waited)
+		r->late = false;
+	return waited || late;
+}
+
 /* Nobody is waiting for it, nor has been. */
 static void
 refuse_unasked(struct refresh *r)
@@ -330,14 +342,13 @@ refresh_put(
 {
 	bool waited = r->asked != 0 && id == r->asked;
 
-	if (put->outcome == PROTO_REFRESH_OK && !waited && !r->may_come) {
+	if (put->outcome == PROTO_REFRESH_OK && !is_answer(r, waited)) {
 		refuse_unasked(r);
 		return false;
 	}
-	if (put->outcome == PROTO_REFRESH_OK)
-		r->may_come = false;
 	if (put->outcome == PROTO_REFRESH_OK && take(r, put->token)) {
-		r->asked = 0;
+		if (waited)
+			r->asked = 0;
 		r->counts.outcome[PROTO_REFRESH_OK]++;
 		r->failed_in_a_row = 0;
 		refresh_plan(r);
@@ -397,7 +408,7 @@ refresh_create(const struct refresh_params *params)
 	if (r == NULL)
 		fatalx("out of memory");
 	r->params = *params;
-	r->may_come = true; /* what the tokend before this asked for */
+	r->late = true; /* what the tokend before this asked for */
 	r->timer = evtimer_new(params->base, on_timer, r);
 	r->save = evtimer_new(params->base, on_save, r);
 	if (r->timer == NULL || r->save == NULL)

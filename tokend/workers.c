@@ -145,7 +145,8 @@ static void
 on_token_put(struct workers *w, struct peer *p, struct ipc_frame *frame)
 {
 	struct proto_put *put = secret_alloc(sizeof(*put));
-	bool asked = p == w->asked;
+	/* 0: it has waited for this tokend, and is no answer. */
+	bool asked = p == w->asked && frame->id != 0;
 
 	if (proto_get_put(frame, put) == -1) {
 		secret_free(put, sizeof(*put));

@@ -21,12 +21,47 @@ struct tokend {
 	uint32_t last_id;
 	uint32_t token_id;   /* the question under way, 0: none */
 	uint32_t refresh_id; /* tokend's, 0: none under way */
+	/* What a refresh brought, until tokend makes it known: the server has
+	 * put the one before out of use, and no other copy may exist. */
+	struct proto_put *held;
 };
 
 static bool
 is_open(const struct tokend *t)
 {
 	return t->peer != NULL && peer_state(t->peer) == PROTO_RUNNING;
+}
+
+static void
+let_go(struct tokend *t)
+{
+	if (t->held == NULL)
+		return;
+	explicit_bzero(t->held, sizeof(*t->held));
+	free(t->held);
+	t->held = NULL;
+}
+
+static void
+hold(struct tokend *t, const char *token)
+{
+	let_go(t);
+	t->held = calloc(1, sizeof(*t->held));
+	if (t->held == NULL)
+		return;
+	t->held->outcome = PROTO_REFRESH_OK;
+	(void)util_strlcpy(t->held->token, token, sizeof(t->held->token));
+}
+
+static void
+send_put(struct tokend *t, const struct proto_put *put)
+{
+	uint8_t space[IPC_PAYLOAD_MAX];
+
+	peer_send_put(t->peer, PROTO_TOKEN_PUT, t->refresh_id, space,
+	    proto_put_put(space, put));
+	t->refresh_id = 0;
+	explicit_bzero(space, sizeof(space));
 }
 
 static void
@@ -72,6 +107,7 @@ on_token(struct tokend *t, struct ipc_frame *frame)
 	if (frame->id != 0 && frame->id == t->token_id) {
 		take_token(t, &token);
 	} else if (frame->id == 0) {
+		let_go(t);
 		t->ops->on_news(t->arg);
 		ask(t);
 	}
@@ -81,6 +117,7 @@ on_token(struct tokend *t, struct ipc_frame *frame)
 static void
 on_refresh_due(struct tokend *t, struct ipc_frame *frame)
 {
+	let_go(t); /* of no use to it */
 	t->refresh_id = frame->id;
 	t->ops->on_refresh_due(t->arg);
 }
@@ -121,6 +158,10 @@ on_hello(struct tokend *t, struct ipc_frame *frame)
 	    role != PROTO_TOKEND || strcmp(build, proto_build()) != 0)
 		fatalx("tokend is not of this build");
 	peer_set_state(t->peer, PROTO_RUNNING);
+	if (t->held != NULL) {
+		log_info("a refreshed token has waited for tokend");
+		send_put(t, t->held);
+	}
 	ask(t);
 }
 
@@ -207,22 +248,16 @@ void
 tokend_put(struct tokend *t, enum proto_refresh outcome, const char *token)
 {
 	struct proto_put put = {.outcome = outcome};
-	uint8_t space[IPC_PAYLOAD_MAX];
 
-	/* Without a question of its own, a new token is told all the same:
-	 * the server has put the old one out of use. */
-	if (!is_open(t) || (t->refresh_id == 0 && token == NULL)) {
-		if (token != NULL)
-			log_warnx("a refreshed token is lost: tokend is gone");
+	if (token != NULL)
+		hold(t, token);
+	/* Without a question of its own, a new token is told all the same. */
+	if (!is_open(t) || (t->refresh_id == 0 && token == NULL))
 		return;
-	}
 	if (token != NULL)
 		(void)util_strlcpy(put.token, token, sizeof(put.token));
-	peer_send_put(t->peer, PROTO_TOKEN_PUT, t->refresh_id, space,
-	    proto_put_put(space, &put));
-	t->refresh_id = 0;
+	send_put(t, &put);
 	explicit_bzero(&put, sizeof(put));
-	explicit_bzero(space, sizeof(space));
 }
 
 void
@@ -252,5 +287,6 @@ tokend_free(struct tokend *t)
 	if (t == NULL)
 		return;
 	peer_free(t->peer);
+	let_go(t);
 	free(t);
 }

@@ -9,6 +9,23 @@ def serves(s):
     return s.call("GET", "/bytes/5").status == 200
 
 
+def test_a_refreshed_token_waits_for_a_tokend(s):
+    """It arrives while there is none, and the server has put the one before out of use."""
+    s.start_board(delay_ms=3000)
+    phone = s.start(TOKEN_REFRESH_INTERVAL="3s", CONNECT_TIMEOUT="20s")
+    first = phone.status()["token"]["jti"]
+    until(lambda: "refresh_token" in s.admin("log?since=0"), "it is asked for")
+    tokend = phone.child("tokend")
+    os.kill(tokend, signal.SIGSTOP)  # it hears nothing more
+    time.sleep(4)
+    s.set(delay_ms=0, refresh_style="silent")
+    os.kill(tokend, signal.SIGKILL)
+    until(lambda: phone.status().get("token", {}).get("jti", first) != first, "the next one has it")
+    s.fault("drop")
+    phone.wait_log("info worker: joined ", count=2)
+    equal(s.counter("connects"), 2, "no token was refused")
+
+
 def test_worker_killed(s):
     phone = s.start()
     worker = phone.child("worker")

@@ -135,6 +135,21 @@ def test_one_at_a_time_and_again_on_another(s):
     tokend.stop()
 
 
+def test_what_the_one_before_asked_for_is_no_answer(s):
+    """Each has put the one before out of use: both are taken, and the second is the one to present."""
+    tokend = Tokend(s, token=fresh("a", iat=-60, ttl=100))
+    asked = due(tokend)
+    tokend.put(fresh("b", iat=-1))  # a worker has kept it while there was no tokend
+    news(tokend)
+    equal(tokend.offered(), ("VALID", "b"))
+    tokend.put(fresh("c", iat=0), asked)
+    news(tokend)
+    equal(tokend.offered(), ("VALID", "c"))
+    tokend.put(fresh("d", iat=0))
+    equal(tokend.offered(), ("VALID", "c"), "nobody asked for that one")
+    tokend.stop()
+
+
 def test_the_new_one_is_judged(s):
     for bad, words in ((fresh("x", path_id="other"), "it is for another path_id"), ("junk", "three parts"),
                        (made(2000, 1000, "x"), "it expires before it was issued")):

@@ -32,7 +32,7 @@ def refresh_in(s, db, seed, refreshes, seconds, kill_every):
         iat += n % 200 == 0
         fate = chance.randrange(kill_every)
         tokend.is_asked(0.2)  # it is due at once; or the worker before was asked, and had no time to say so
-        tokend.put(handed)
+        tokend.put(handed, tokend.worker.asked or 0)
         if fate == 0:  # tokend, at some moment of the save
             time.sleep(chance.random() * 0.002)
             tokend.kill()
