@@ -259,10 +259,19 @@ enum proto_breaker {
 };
 const char *proto_breaker_name(enum proto_breaker);
 
+/* One tunnel. Times as in proto_worker_status. */
+#define PROTO_TUNNELS_MAX 8
+struct proto_tunnel_status {
+	enum proto_tunnel state;
+	enum proto_reason last_reason;
+	uint16_t last_detail;
+	int64_t joined_ms, heartbeat_ms, retry_ms;
+};
+
 #define PROTO_TRACE_ERROR_MAX 256
 
 /* Of several tunnels the best one is described, and how the last one that is
- * down has ended. */
+ * down has ended; and each in its place. */
 struct proto_worker_status {
 	uint8_t tunnels, tunnels_joined;
 	enum proto_tunnel tunnel;
@@ -285,6 +294,7 @@ struct proto_worker_status {
 	bool tracing; /* else the rest is empty */
 	uint64_t spans, spans_lost, spans_waiting;
 	char trace_error[PROTO_TRACE_ERROR_MAX]; /* "": the last went well */
+	struct proto_tunnel_status tunnel_list[PROTO_TUNNELS_MAX];
 };
 int proto_put_worker_status(uint8_t *space, const struct proto_worker_status *);
 int

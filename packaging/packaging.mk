@@ -18,7 +18,7 @@ INSTALL ?= install
 
 # --- install -----------------------------------------------------------------
 UNITS := telephone.service telephone@.service telephone.socket
-DOCS := README.md CHANGELOG.md SECURITY.md $(wildcard docs/*.md)
+DOCS := README.md CHANGELOG.md SECURITY.md $(wildcard docs/*.md docs/*.json)
 
 # The sandbox is the same in both services.
 $(O)/systemd/%: packaging/systemd/%.in packaging/systemd/sandbox.in FORCE

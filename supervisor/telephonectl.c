@@ -155,6 +155,9 @@ static const struct command {
 	"[--follow] [--in-flight] [--status LIST] [--slow TIME]"
 	" [--path PATH] [--failed] [-n N] [--json]",
 	"what has ended of late, and what is in flight", telephonectl_requests},
+    {"top", "[-d SECONDS] [-n FRAMES]",
+	"rates, latencies, tunnels, what is slow and what failed, live",
+	telephonectl_top},
     {"reconnect", "", "the network has changed: try again at once",
 	run_reconnect},
     {"log", "LEVEL [PROCESS]",

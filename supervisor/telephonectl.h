@@ -29,11 +29,17 @@ int telephonectl_dial(const char *path, int *code, char *why, size_t size);
 int telephonectl_ask(
     const char *path, const struct ipc_frame *question, struct answers *);
 
+/* Takes one answer; a TEXT is printed. 0, or -1 when it cannot be read. */
+int telephonectl_take(struct answers *, const struct ipc_frame *);
+
 /* "telephonectl: what: more" to standard error; returns code. */
 int telephonectl_fail(int code, const char *what, const char *more);
 
 /* `telephonectl requests`: argv[0] is that word. The exit code. */
 int telephonectl_requests(const char *path, int argc, char **argv);
+
+/* `telephonectl top`. */
+int telephonectl_top(const char *path, int argc, char **argv);
 
 /* `telephonectl token …`: argv[0] is the word behind "token". The exit
  * code. */

@@ -159,12 +159,11 @@ take_walls(struct status *s, const struct ipc_frame *frame)
 	return 0;
 }
 
-/* One answer: 0, or -1 when it cannot be read. */
-static int
-take(struct talk *t, const struct ipc_frame *frame)
+int
+telephonectl_take(struct answers *answers, const struct ipc_frame *frame)
 {
 	static char text[PROTO_TEXT_MAX], plain[LOG_PLAIN_MAX];
-	struct status *s = &t->answers->status;
+	struct status *s = &answers->status;
 
 	switch (frame->type) {
 	case PROTO_TEXT:
@@ -183,8 +182,8 @@ take(struct talk *t, const struct ipc_frame *frame)
 		s->has_tokend = true;
 		return proto_get_tokend_status(frame, &s->tokend);
 	case PROTO_TOKEN_REPORT:
-		t->answers->has_report = true;
-		return proto_get_report(frame, &t->answers->report);
+		answers->has_report = true;
+		return proto_get_report(frame, &answers->report);
 	default:
 		return -1;
 	}
@@ -205,7 +204,7 @@ converse(struct talk *t, const struct ipc_frame *question)
 		if (frame.type == PROTO_DONE)
 			return proto_get_u8(&frame, &code) == 0 ? code
 								: EX_SOFTWARE;
-		if (take(t, &frame) == -1)
+		if (telephonectl_take(t->answers, &frame) == -1)
 			return telephonectl_fail(EX_SOFTWARE,
 			    "an answer of another version",
 			    proto_name(frame.type));

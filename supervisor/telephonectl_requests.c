@@ -9,9 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sysexits.h>
-#include <unistd.h>
 
 #include "buf.h"
 #include "log.h"
@@ -23,25 +21,8 @@
 #include "util.h"
 
 #define LAST 20
-#define WIDTH 80
 
 /* --- printing ------------------------------------------------------------- */
-
-static unsigned
-width_of_output(void)
-{
-	const char *columns = getenv("COLUMNS");
-	struct winsize size;
-	int n = columns == NULL ? 0 : atoi(columns);
-
-	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
-		n = size.ws_col;
-	if (n <= 0)
-		return WIDTH;
-	return n < ROW_WIDTH_MIN ? ROW_WIDTH_MIN
-	    : n > ROW_WIDTH_MAX	 ? ROW_WIDTH_MAX
-				 : (unsigned)n;
-}
 
 void
 requests_head(const struct requests *r)
@@ -273,6 +254,6 @@ telephonectl_requests(const char *path, int argc, char **argv)
 		    "of them (or telephonectl top)",
 		    "");
 	text_init();
-	r.width = width_of_output();
+	r.width = text_width(ROW_WIDTH_MIN, ROW_WIDTH_MAX);
 	return r.follow ? requests_follow(&r) : once(&r);
 }

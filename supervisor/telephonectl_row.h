@@ -3,7 +3,7 @@
  * One exchange as one line of a table, for `telephonectl requests` and `top`:
  *
  *	TIME     METHOD STAT   TOOK   SIZE NOTE             PATH
- *	12:00:01 GET    502   1.2ms     34 backend_cut      /api/v1/thi…s/42
+ *	12:00:01 GET    502   1.2ms     34 backend_cut      /api/v1/o…ers/42
  *
  * TIME is when it began, by the clock of whoever looks; SIZE is what the
  * application sent; NOTE is the cause of a failure, or where one that runs is.

@@ -9,28 +9,25 @@
 #include "telephonectl_status.h"
 #include "util.h"
 
-#define AGE_MAX 32
-
-/* "2d 3h", "4m 5s", "1.2s". */
-static const char *
-age(int64_t ms, char space[AGE_MAX])
+const char *
+status_age(int64_t ms, char space[STATUS_AGE_MAX])
 {
 	int64_t s = ms / 1000;
 
 	if (ms < 0)
-		(void)util_fmt(space, AGE_MAX, "-");
+		(void)util_fmt(space, STATUS_AGE_MAX, "-");
 	else if (s >= 86400)
-		(void)util_fmt(space, AGE_MAX, "%" PRId64 "d %" PRId64 "h",
-		    s / 86400, s % 86400 / 3600);
+		(void)util_fmt(space, STATUS_AGE_MAX,
+		    "%" PRId64 "d %" PRId64 "h", s / 86400, s % 86400 / 3600);
 	else if (s >= 3600)
-		(void)util_fmt(space, AGE_MAX, "%" PRId64 "h %" PRId64 "m",
-		    s / 3600, s % 3600 / 60);
+		(void)util_fmt(space, STATUS_AGE_MAX,
+		    "%" PRId64 "h %" PRId64 "m", s / 3600, s % 3600 / 60);
 	else if (s >= 60)
-		(void)util_fmt(space, AGE_MAX, "%" PRId64 "m %" PRId64 "s",
-		    s / 60, s % 60);
+		(void)util_fmt(space, STATUS_AGE_MAX,
+		    "%" PRId64 "m %" PRId64 "s", s / 60, s % 60);
 	else
-		(void)util_fmt(space, AGE_MAX, "%" PRId64 ".%" PRId64 "s", s,
-		    ms % 1000 / 100);
+		(void)util_fmt(space, STATUS_AGE_MAX,
+		    "%" PRId64 ".%" PRId64 "s", s, ms % 1000 / 100);
 	return space;
 }
 
@@ -48,6 +45,31 @@ print_sizes(const struct proto_worker_status *w)
 		(void)printf(
 		    "; from %" PRIu64 " bytes on refused", w->message_refused);
 	(void)printf("\n");
+}
+
+/* Each, where there is more than one. */
+static void
+print_tunnels(const struct proto_worker_status *w)
+{
+	const struct proto_tunnel_status *t = w->tunnel_list;
+	char a[STATUS_AGE_MAX];
+	unsigned i;
+
+	for (i = 0; w->tunnels > 1 && i < w->tunnels; i++, t++) {
+		(void)printf(
+		    "  tunnel %u   %s", i + 1, proto_tunnel_name(t->state));
+		if (t->joined_ms >= 0)
+			(void)printf(" since %s", status_age(t->joined_ms, a));
+		if (t->retry_ms >= 0)
+			(void)printf(
+			    ", next attempt in %s", status_age(t->retry_ms, a));
+		if (t->last_reason != PROTO_REASON_NONE)
+			(void)printf("; last end: %s",
+			    proto_reason_name(t->last_reason));
+		if (t->last_detail != 0)
+			(void)printf(" %u", t->last_detail);
+		(void)printf("\n");
+	}
 }
 
 static void
@@ -70,18 +92,19 @@ print_traces(const struct proto_worker_status *w)
 static void
 print_tunnel(const struct proto_worker_status *w)
 {
-	char a[AGE_MAX], b[AGE_MAX];
+	char a[STATUS_AGE_MAX], b[STATUS_AGE_MAX];
 
 	(void)printf("tunnels      %u of %u joined; %s", w->tunnels_joined,
 	    w->tunnels, proto_tunnel_name(w->tunnel));
 	if (w->joined_ms >= 0)
 		(void)printf(" since %s, last heartbeat %s%s",
-		    age(w->joined_ms, a),
+		    status_age(w->joined_ms, a),
 		    w->heartbeat_ms < 0 ? "not yet due"
-					: age(w->heartbeat_ms, b),
+					: status_age(w->heartbeat_ms, b),
 		    w->heartbeat_ms < 0 ? "" : " ago");
 	if (w->retry_ms >= 0)
-		(void)printf(", next attempt in %s", age(w->retry_ms, a));
+		(void)printf(
+		    ", next attempt in %s", status_age(w->retry_ms, a));
 	(void)printf("\n");
 	if (w->last_reason != PROTO_REASON_NONE) {
 		(void)printf(
@@ -90,6 +113,7 @@ print_tunnel(const struct proto_worker_status *w)
 			(void)printf(" %u", w->last_detail);
 		(void)printf("\n");
 	}
+	print_tunnels(w);
 	(void)printf("requests     %" PRIu64 ", %" PRIu64
 		     " refused or failed, %" PRIu64 " in flight\n",
 	    w->requests, w->failures, w->in_flight);
@@ -106,7 +130,7 @@ print_tunnel(const struct proto_worker_status *w)
 static void
 print_token(const struct proto_tokend_status *t)
 {
-	char a[AGE_MAX], p[LOG_PLAIN_MAX], j[LOG_PLAIN_MAX];
+	char a[STATUS_AGE_MAX], p[LOG_PLAIN_MAX], j[LOG_PLAIN_MAX];
 	int64_t left_ms = t->exp_s * 1000 - util_wall_ms();
 
 	if (t->state == PROTO_TOKEN_NONE) {
@@ -119,10 +143,11 @@ print_token(const struct proto_tokend_status *t)
 	    log_plain(j, sizeof(j), t->jti));
 	(void)printf("             %s %s%s",
 	    left_ms > 0 ? "expires in" : "expired",
-	    age(left_ms > 0 ? left_ms : -left_ms, a),
+	    status_age(left_ms > 0 ? left_ms : -left_ms, a),
 	    left_ms > 0 ? "" : " ago");
 	if (t->refresh_in_ms >= 0)
-		(void)printf(", refresh in %s", age(t->refresh_in_ms, a));
+		(void)printf(
+		    ", refresh in %s", status_age(t->refresh_in_ms, a));
 	(void)printf("%s\nrefreshes    %" PRIu64 ", %" PRIu64
 		     " failed; %" PRIu64 " tokens stored%s\n",
 	    t->verified ? "" : ", signature not verified", t->refreshes,
@@ -157,14 +182,14 @@ void
 status_print(const struct status *s)
 {
 	const struct proto_supervisor_status *p = &s->supervisor;
-	char a[AGE_MAX], plain[LOG_PLAIN_MAX];
+	char a[STATUS_AGE_MAX], plain[LOG_PLAIN_MAX];
 
 	(void)printf("telephone    %s, %s, up %s\n",
 	    log_plain(plain, sizeof(plain), p->version),
 	    s->has_worker && s->worker.draining	   ? "draining"
 		: s->has_worker && s->worker.ready ? "ready"
 						   : "not ready",
-	    age(p->uptime_ms, a));
+	    status_age(p->uptime_ms, a));
 	if (s->has_worker)
 		print_tunnel(&s->worker);
 	else
@@ -189,6 +214,26 @@ status_print(const struct status *s)
 }
 
 /* --- for programs --------------------------------------------------------- */
+
+static void
+json_tunnels(const struct proto_worker_status *w)
+{
+	const struct proto_tunnel_status *t = w->tunnel_list;
+	unsigned i;
+
+	(void)printf(",\"tunnel_list\":[");
+	for (i = 0; i < w->tunnels; i++, t++) {
+		(void)printf("%s{\"number\":%u", i == 0 ? "" : ",", i + 1);
+		jsonout_text("state", proto_tunnel_name(t->state));
+		jsonout_int("joined_ms", t->joined_ms);
+		jsonout_int("heartbeat_ms", t->heartbeat_ms);
+		jsonout_int("retry_ms", t->retry_ms);
+		jsonout_text("last_end", proto_reason_name(t->last_reason));
+		jsonout_int("last_end_detail", t->last_detail);
+		(void)putchar('}');
+	}
+	(void)putchar(']');
+}
 
 static void
 json_worker(const struct proto_worker_status *w)
@@ -218,6 +263,7 @@ json_worker(const struct proto_worker_status *w)
 	jsonout_int("spans_lost", (int64_t)w->spans_lost);
 	jsonout_int("spans_waiting", (int64_t)w->spans_waiting);
 	jsonout_text("trace_error", w->trace_error);
+	json_tunnels(w);
 	(void)putchar('}');
 }
 

@@ -16,6 +16,10 @@ struct status {
 	bool has_walls[SANDBOX_PROCESSES];
 };
 
+/* "2d 3h", "4m 5s", "1.2s"; "-" below 0. */
+#define STATUS_AGE_MAX 32
+const char *status_age(int64_t ms, char space[STATUS_AGE_MAX]);
+
 /* To stdout. */
 void status_print(const struct status *);
 /* One object; its names are part of the interface. */

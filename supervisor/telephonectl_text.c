@@ -4,7 +4,10 @@
 #include <langinfo.h>
 #include <locale.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 #include <wchar.h>
 
 #include "telephonectl_text.h"
@@ -28,6 +31,20 @@ text_init(void)
 {
 	has_utf8 = setlocale(LC_CTYPE, "") != NULL &&
 	    strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+}
+
+unsigned
+text_width(unsigned min, unsigned max)
+{
+	const char *columns = getenv("COLUMNS");
+	struct winsize size;
+	int n = columns == NULL ? 0 : atoi(columns);
+	unsigned width;
+
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+		n = size.ws_col;
+	width = n > 0 ? (unsigned)n : 80;
+	return width < min ? min : width > max ? max : width;
 }
 
 /* --- units ---------------------------------------------------------------- */

@@ -14,6 +14,10 @@
 /* Takes the locale of the environment; without it: ASCII. */
 void text_init(void);
 
+/* The columns of standard output: those of the terminal, else COLUMNS, else
+ * 80; from min to max. */
+unsigned text_width(unsigned min, unsigned max);
+
 /* A cell of so many columns needs so many bytes at most: a character and what
  * combines with it. */
 #define TEXT_SIZE(columns) ((size_t)(columns)*16 + 1)

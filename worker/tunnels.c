@@ -322,9 +322,13 @@ tunnels_status(const struct tunnels *s, struct proto_worker_status *out)
 	}
 	out->tunnels = (uint8_t)s->count;
 	out->tunnels_joined = 0;
+	_Static_assert(TUNNELS_MAX <= PROTO_TUNNELS_MAX, "a place for each");
 	for (i = 0; i < s->count; i++) {
 		memset(&one, 0, sizeof(one));
 		tunnel_status(s->lane[i].tunnel, &one);
+		out->tunnel_list[i] = (struct proto_tunnel_status){one.tunnel,
+		    one.last_reason, one.last_detail, one.joined_ms,
+		    one.heartbeat_ms, one.retry_ms};
 		if (one.tunnel == PROTO_TUNNEL_JOINED) {
 			out->tunnels_joined++;
 		} else if (one.last_reason != PROTO_REASON_NONE) {

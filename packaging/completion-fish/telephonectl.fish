@@ -23,6 +23,8 @@ complete -c telephonectl -n '__fish_seen_subcommand_from requests' -l slow -x -d
 complete -c telephonectl -n '__fish_seen_subcommand_from requests' -l path -x -d 'a prefix or a pattern'
 complete -c telephonectl -n '__fish_seen_subcommand_from requests' -l failed -d 'only failures'
 complete -c telephonectl -n '__fish_seen_subcommand_from requests' -s n -x -d 'so many of those that have ended'
+complete -c telephonectl -n '__fish_seen_subcommand_from top' -s d -x -d 'refreshed each so many seconds'
+complete -c telephonectl -n '__fish_seen_subcommand_from top' -s n -x -d 'so many plain frames'
 complete -c telephonectl -n '__fish_seen_subcommand_from log' -a 'debug info warn error supervisor worker tokend'
 complete -c telephonectl -n '__fish_seen_subcommand_from token' -a 'show check set rotate'
 complete -c telephonectl -n '__fish_seen_subcommand_from token' -l env -r -F -d 'another file of configuration'

@@ -46,6 +46,7 @@ def test_bash(s):
     equal(bash(s, "token", "check"), options)
     equal(bash(s, "status"), {"--json"})
     equal(bash(s, "requests"), options_of(s, "requests"))
+    equal(bash(s, "top"), {"-d", "-n"})
     equal(bash(s, "log"), LEVELS)
     equal(bash(s, "log", "debug"), PROCESSES)
     equal(bash(s, "-s", "/x/y.sock", "token"), tokens)
@@ -63,6 +64,7 @@ def test_fish(s):
     check(options <= fish(s, "telephonectl token check --"), fish(s, "telephonectl token check --"))
     requests = fish(s, "telephonectl requests --")
     check(options_of(s, "requests") <= requests, requests)
+    check({"-d", "-n"} <= fish(s, "telephonectl top -"), fish(s, "telephonectl top -"))
     equal(fish(s, "telephonectl log "), LEVELS | PROCESSES)
 
 

@@ -88,7 +88,7 @@ def install(target, top):
 def check_installed():
     documents = {f"usr/share/man/man{p[-1]}/{os.path.basename(p)}" for p in glob.glob("man/*.[0-9]")} | {
         f"usr/share/doc/telephone/{os.path.basename(p)}" for p in (
-            "README.md", "CHANGELOG.md", "SECURITY.md", "telephone.conf.example", *glob.glob("docs/*.md"))}
+            "README.md", "CHANGELOG.md", "SECURITY.md", "telephone.conf.example", *glob.glob("docs/*.md"), *glob.glob("docs/*.json"))}
     with tempfile.TemporaryDirectory() as top:
         modes = install("install", top)
         conf = read(f"{top}/etc/telephone/telephone.conf")
@@ -225,7 +225,7 @@ def check_form():
     check("functions are below 80 lines",
           (f"{p}:{at}: {n}" for p in daemon if p.endswith(".c") for at, n in function_lengths(p) if n >= 80))
     tests = {os.path.basename(p) for p in glob.glob("tests/it/**/*.py", recursive=True)} - {
-        "run.py", "harness.py", "raw.py", "rawboard.py", "load.py", "netns.py", "traffic.py", "wskit.py", "otelkit.py", "tokendkit.py", "gostore.py"}
+        "run.py", "harness.py", "raw.py", "rawboard.py", "load.py", "netns.py", "traffic.py", "wskit.py", "ptykit.py", "schemakit.py", "otelkit.py", "tokendkit.py", "gostore.py"}
     check("each file of tests/it is run", (p for p in tests if not p.startswith("test_")))
 
 

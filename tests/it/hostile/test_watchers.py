@@ -7,6 +7,7 @@ import harness
 from harness import check, equal, until
 from hostile.test_children import types
 from hostile.test_control import dial, ends, frame
+from ptykit import Terminal
 
 PLACES = 8
 ASK = struct.pack("<QB", 0, 0)
@@ -200,15 +201,17 @@ class Evil:
         listener.listen(5)
         t = types()
 
+        def converse(sock):
+            try:
+                with sock:
+                    self.asked = struct.unpack("<H", sock.recv(70000)[:2])[0]
+                    answer(lambda kind, payload: sock.send(struct.pack("<HHII", t[kind], 0, 0, len(payload)) + payload), sock)
+            except (OSError, struct.error):
+                pass
+
         def serve():
             while True:
-                sock, _ = listener.accept()
-                try:
-                    with sock:
-                        sock.recv(70000)
-                        answer(lambda kind, payload: sock.send(struct.pack("<HHII", t[kind], 0, 0, len(payload)) + payload), sock)
-                except OSError:
-                    pass
+                threading.Thread(target=converse, args=listener.accept()[:1], daemon=True).start()
         threading.Thread(target=serve, daemon=True).start()
 
     def ask(self, *words, seconds=60):
@@ -283,3 +286,42 @@ def test_an_evil_worker_without_end(s):
     begin = time.monotonic()
     equal(Evil(s, silent).ask("requests").returncode, 69)
     check(time.monotonic() - begin < 25, "three seconds are waited")
+
+
+def status_frames():
+    """The supervisor's half and tokend's, with texts that a terminal obeys."""
+    return (("SUPERVISOR_STATUS", struct.pack("<qIIIIIIB", 1000, 1, 2, 3, 1, 0, 0, 0) + text(EVIL) * 3),
+            ("TOKEND_STATUS", struct.pack("<BBqqqQQQQIBB", 1, 1, 1, 4000000000, -1, 0, 0, 1, 0, 1, 0, 0) + text(EVIL) * 4),
+            ("DONE", b"\0"))
+
+
+LOADS = [struct.pack("<30Q", *range(1, 31)), struct.pack("<30Q", *[0] * 30), b"\xff" * 240, b"x", struct.pack("<30Q", *[1 << 60] * 29, 1 << 63)]
+
+
+def test_an_evil_worker_on_a_terminal(s):
+    """Whatever it says, the terminal is sent what top sends, and nothing of it."""
+    t = types()
+    for i, load in enumerate(LOADS):
+        def answer(send, sock):
+            if evil.asked == t["STATUS"]:
+                for kind, payload in status_frames():
+                    send(kind, payload)
+                return
+            send("WATCHED", GREETING)
+            seq = 0
+            while True:
+                kind = struct.unpack("<H", sock.recv(70000)[:2])[0]
+                if kind == t["LOAD_GET"]:
+                    send("LOAD", load)
+                else:
+                    seq += 1
+                    send("EXCHANGES", page(entry(seq, seq), entry(seq, seq, text=EVIL * 2), ended=seq))
+        evil = Evil(s, answer)
+        with Terminal([f"{s.bin}/telephonectl", "-s", evil.path, "top", "-d", "0.1"]) as term:
+            term.shows("worker does not answer")
+            term.shows("cc.xff.x0a.x0d" if i < 2 else "another version")
+            time.sleep(1)
+            term.lines()
+            term.keys("q")
+            term.ends()
+            term.is_given_back()

@@ -145,7 +145,7 @@ an_exchange(void)
 	(void)util_strlcpy(e.method, "GET", sizeof(e.method));
 	(void)util_strlcpy(e.cause, "backend_cut", sizeof(e.cause));
 	(void)util_strlcpy(
-	    e.path, "/api/v1/things/and/more/of/them/42", sizeof(e.path));
+	    e.path, "/api/v1/things/and/then/of/them/42", sizeof(e.path));
 	return e;
 }
 
@@ -159,10 +159,10 @@ START_TEST(rows_are_aligned)
 	row_put(out, sizeof(out), &e, 80);
 	ck_assert_str_eq(out,
 	    "22:13:20 GET     502  1.2ms    34 backend_cut      "
-	    "/api/v1/things" E "ore/of/them/42");
+	    "/api/v1/things" E "hen/of/them/42");
 	row_put(out, sizeof(out), &e, 200);
 	ck_assert_ptr_nonnull(
-	    strstr(out, " /api/v1/things/and/more/of/them/42"));
+	    strstr(out, " /api/v1/things/and/then/of/them/42"));
 	e.seq = 0;
 	e.status = 0;
 	e.cause[0] = '\0';
