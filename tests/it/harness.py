@@ -3,7 +3,7 @@
 stopped by pid, in a fresh directory, with an environment that holds only what
 the test gives. Standard library only.
 """
-import http.client, http.server, json, os, re, secrets, signal, socket, subprocess, threading, time
+import http.client, http.server, itertools, json, os, re, secrets, signal, socket, subprocess, threading, time
 import urllib.parse
 
 NOBODY = 65534
@@ -47,10 +47,26 @@ def until(condition, what, seconds=20, every=0.02):
         time.sleep(every)
 
 
+# Below those that the kernel gives to whoever asks for any (32768 and above by
+# default), and never the same one twice: a port that is free now is free a
+# moment later, too, when a telephone is to listen there.
+PORTS = itertools.cycle(range(12000, 32000))
+PORTS_LOCK = threading.Lock()
+for _ in range(secrets.randbelow(20000)):  # several runs on one machine
+    next(PORTS)
+
+
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    while True:
+        with PORTS_LOCK:
+            port = next(PORTS)
+        with socket.socket() as s:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                s.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
 
 
 def stat_of(pid):
