@@ -4,13 +4,19 @@
 
 usage: demo.py BUILD_DIR [--once]
 
-Prints a curl line that goes through all of them. Ctrl-C, SIGTERM, or the end
-of any of them ends all and removes what they left. --once runs that line
-itself, and leaves.
+Prints a curl line that goes through all of them, and where the page is that
+shows it. Ctrl-C, SIGTERM, or the end of any of them ends all and removes what
+they left. --once runs that line itself, asks for the page, and leaves.
 """
-import os, re, secrets, shutil, signal, subprocess, sys, tempfile, time, urllib.request
+import os, re, secrets, shutil, signal, socket, subprocess, sys, tempfile, time, urllib.request
 
 NOBODY = 65534
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
 
 
 class Demo:
@@ -41,6 +47,8 @@ class Demo:
             "TELEPHONE_TOKEN": token,
             "TOKEN_DB_PATH": f"{state}/telephone.db",
             "CONTROL_SOCKET": f"{state}/control.sock",
+            "HEALTH_CHECK_PORT": str(free_port()),
+            "INSPECT": "on",
             **{k: v for k, v in os.environ.items() if k.startswith("OTEL_")},
         }
         drop, bin_dir = {}, self.build
@@ -74,6 +82,11 @@ class Demo:
             sys.stderr.write(f.read())
         return False
 
+    def page(self):
+        """Where the page of INSPECT is: telephonectl tells it, and nobody else."""
+        done = subprocess.run([f"{self.build}/telephonectl", "-s", self.socket, "status"], capture_output=True, text=True, timeout=30)
+        return re.search(r"^page +(http://\S+)$", done.stdout, re.M).group(1)
+
     def ended(self):
         return [name for name, proc in self.procs if proc.poll() is not None]
 
@@ -103,12 +116,18 @@ def run(demo, once):
     if once:
         done = subprocess.run(curl, capture_output=True, text=True, timeout=30)
         print(done.stdout)
-        return 0 if done.stdout.startswith("HTTP/1.1 200") else 1
+        with urllib.request.urlopen(demo.page(), timeout=10) as answer:
+            page = answer.read()
+        return 0 if done.stdout.startswith("HTTP/1.1 200") and b"<title>Telephone</title>" in page else 1
     print(f"""
 The application listens on 127.0.0.1:{backend}, Plugboard's stand-in on 127.0.0.1:{board},
 and telephone has dialled out from the one to the other. Try:
 
     {' '.join(curl)}
+
+See it go by, in a browser on this machine:
+
+    {demo.page()}
 
 What telephone does, and what it says:
 
