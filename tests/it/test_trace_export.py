@@ -352,6 +352,19 @@ def test_the_end_takes_the_last_spans_along(s):
     c.stop()
 
 
+def test_what_is_abandoned_has_its_spans(s):
+    c = Collector()
+    phone = start(s, c, OTEL_BSP_SCHEDULE_DELAY="60000", SHUTDOWN_TIMEOUT="500ms")
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        pool.submit(s.call, "GET", "/hang")
+        until(lambda: phone.status()["worker"]["in_flight"] == 1, "it is under way")
+        phone.stop()
+    server, = of(c.spans, SERVER)
+    equal((server.error, server.attrs["telephone.outcome"]), (True, "lost"))
+    equal([x.attrs["error.type"] for x in of(c.spans, CLIENT)], ["cancelled"])
+    c.stop()
+
+
 def test_the_end_has_a_bound(s):
     for c in (Collector(lambda n: None), Collector(lambda n: (503, {"retry-after": "3600"}, b""))):
         phone = start(s, c, OTEL_BSP_SCHEDULE_DELAY="60000")
