@@ -52,7 +52,7 @@ say = @$(if $(filter 1,$(V)),:,printf '  %-5s %s\n' $(1) $(2))
 DEPS := gcc libc6-dev make pkgconf git libevent-dev libssl-dev \
 	libwebsockets-dev libwebsockets-evlib-uv libuv1-dev \
 	libcurl4-openssl-dev libcjson-dev libsqlite3-dev check \
-	openssl python3 clang libclang-rt-dev libc6-dev-arm64-cross clang-format codespell cppcheck shellcheck \
+	openssl python3 python3-yaml clang libclang-rt-dev libc6-dev-arm64-cross clang-format codespell cppcheck shellcheck \
 	mandoc gcovr prometheus zsh fish sqlite3 curl procps iproute2 nodejs npm ca-certificates
 # A node and npm that are already there will do.
 DEPS_HAVE = $(if $(and $(shell command -v node),$(shell command -v npm)), \
@@ -269,10 +269,6 @@ recovery: deps
 bench: deps
 	$(Q)$(MAKE) --no-print-directory $(PROGS)
 	$(Q)$(PYTHON) -B tests/bench/run.py $(O)
-# … and what it says of tracing.
-bench-traces: deps
-	$(Q)$(MAKE) --no-print-directory $(PROGS)
-	$(Q)$(PYTHON) -B tests/bench/run.py $(O) --traces
 asan: deps
 	$(Q)$(MAKE) --no-print-directory VARIANT=asan WERROR=1 \
 	all check-unit check-switchboard check-bridge check-it
@@ -330,7 +326,8 @@ lint: format-check lint-arm64
 	--suppress=funcArgOrderDifferent \
 	supervisor worker tokend common
 	@shellcheck packaging/*.sh packaging/*/*.sh packaging/make-secret worker/*.sh packaging/completion/* packaging/hooks/* \
-	$(addprefix packaging/debian/,postinst postrm prerm set-version tests/smoke) \
+	$(addprefix packaging/debian/,postinst postrm prerm set-version tests/smoke \
+	tests/exchange tests/lifecycle) \
 	tests/*.sh tests/system/*.sh tests/arm64/*.sh .ci/run
 	@codespell -q 3 -L inflight,te,nd,fo,ot $(shell git ls-files 2>/dev/null | grep -v package-lock)
 
@@ -343,6 +340,6 @@ clean:
 
 FORCE:
 .PHONY: all deps check build-unit check-unit check-switchboard check-bridge check-it \
-	check-meta check-inspect check-repro sbom mutants walls fuzz build-fuzz soak recovery bench bench-traces asan coverage demo hooks format format-check lint lint-arm64 clean FORCE
+	check-meta check-inspect check-repro sbom mutants walls fuzz build-fuzz soak recovery bench asan coverage demo hooks format format-check lint lint-arm64 clean FORCE
 .DELETE_ON_ERROR:
 -include $(shell find $(O)/obj -name '*.d' 2>/dev/null)

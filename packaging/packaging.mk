@@ -26,16 +26,10 @@ $(O)/systemd/%: packaging/systemd/%.in packaging/systemd/sandbox.in FORCE
 	@sed -e '/^@SANDBOX@$$/{r packaging/systemd/sandbox.in' -e 'd}' $< | \
 	sed -e 's,@SBINDIR@,$(SBINDIR),g' -e 's,@LIBEXECDIR@,$(LIBEXECDIR),g' \
 	-e 's,@CONFDIR@,$(CONFDIR),g' > $@
-# The example, with the places that the package has made.
-$(O)/telephone.conf: telephone.conf.example
-	@mkdir -p $(@D)
-	@sed -e 's,^#\(TOKEN_DB_PATH=\).*,\1/var/lib/telephone/token/telephone.db,' \
-	-e 's,^#\(SECRET_KEY_BASE_FILE=\).*,\1/etc/telephone/secret,' \
-	-e 's,^#\(SPOOL_DIR=\).*,\1/var/lib/telephone/spool,' $< > $@
 units: $(addprefix $(O)/systemd/,$(UNITS))
 
 d = $(DESTDIR)
-install: $(DAEMON) units $(O)/telephone.conf
+install: $(DAEMON) units
 	$(INSTALL) -d $(d)$(SBINDIR) $(d)$(LIBEXECDIR) $(d)$(MANDIR)/man5 \
 	$(d)$(MANDIR)/man8 $(d)$(DOCDIR) $(d)$(COMPLETIONDIR) $(d)$(ZSHDIR) $(d)$(FISHDIR) $(d)$(UNITDIR) \
 	$(d)$(SYSUSERSDIR) $(d)$(TMPFILESDIR) $(d)$(CONFDIR)
@@ -51,7 +45,7 @@ install: $(DAEMON) units $(O)/telephone.conf
 	$(INSTALL) -m 0644 packaging/systemd/telephone.sysusers $(d)$(SYSUSERSDIR)/telephone.conf
 	$(INSTALL) -m 0644 packaging/systemd/telephone.tmpfiles $(d)$(TMPFILESDIR)/telephone.conf
 	test -e $(d)$(CONFDIR)/telephone.conf || \
-	$(INSTALL) -m 0600 $(O)/telephone.conf $(d)$(CONFDIR)/telephone.conf
+	$(INSTALL) -m 0600 packaging/telephone.conf $(d)$(CONFDIR)/telephone.conf
 # Users, directories and a secret where no package has made them; as root.
 setup:
 	systemd-sysusers telephone.conf
@@ -86,16 +80,22 @@ check-dist:
 # What building and checking the packages needs besides.
 PACKAGE_DEPS := debhelper dpkg-dev fakeroot lintian systemd systemd-container \
 	xz-utils rpm rpmlint makepkg pacman-package-manager libarchive-tools \
-	buildah mmdebstrap
+	buildah mmdebstrap autopkgtest
 deps-packages:
 	$(Q)packaging/deps.sh $(PACKAGE_DEPS)
 
 # --- packages ----------------------------------------------------------------
-deb: dist
+deb:
+	$(Q)packaging/build-deps.sh
+	$(Q)$(MAKE) --no-print-directory dist
 	$(Q)packaging/deb.sh $(O)/dist/$(DIST).tar.xz $(VERSION_TEXT) $(O)/deb
 # What lintian says is an error, its hints included; overrides have reasons.
 check-deb: deb
 	$(Q)lintian --allow-root --pedantic --fail-on error,warning $(O)/deb/*.changes
+
+# The package's own tests, as Debian runs them.
+check-autopkgtest: deb
+	$(Q)tests/autopkgtest.sh $(O) $(O)/dist/$(DIST).tar.xz $(VERSION_TEXT)
 
 rpm: dist
 	$(Q)packaging/rpm/build.sh $(O)/dist/$(DIST).tar.xz $(VERSION_TEXT) $(O)/rpm
@@ -133,6 +133,11 @@ check-arm64: dist
 # the sandbox of the unit line by line instead.
 check-system: deb $(O)/switchboard $(O)/demo-backend
 	$(Q)tests/system/boot.sh $(O) $(if $(DIRECTIVES),directives)
+# The documents' commands on a bare Debian, whose package was built there; SUITES
+# says which.
+SUITES ?= bookworm trixie
+check-bare:
+	$(Q)for s in $(SUITES); do tests/system/bare.sh $(O) $$s || exit 1; done
 # How much of the system the units can reach, without starting them.
 check-units: units
 	$(Q)for u in telephone.service telephone@.service; do \
@@ -140,4 +145,4 @@ check-units: units
 	$(O)/systemd/$$u > $(O)/systemd/$$u.exposure && good=0 || good=1; \
 	grep -v '✓' $(O)/systemd/$$u.exposure; [ $$good = 0 ] || exit 1; done
 
-.PHONY: check-arm64 check-kubernetes check-image rpm check-rpm arch alpine deps-packages check-dist check-system check-units install uninstall setup units dist deb check-deb
+.PHONY: check-autopkgtest check-bare check-arm64 check-kubernetes check-image rpm check-rpm arch alpine deps-packages check-dist check-system check-units install uninstall setup units dist deb check-deb

@@ -26,6 +26,7 @@
 #include "log.h"
 #include "options.h"
 #include "priv.h"
+#include "reload.h"
 #include "sandbox.h"
 #include "service.h"
 #include "util.h"
@@ -101,7 +102,7 @@ on_reload_signal(evutil_socket_t sig, short what, void *arg)
 {
 	(void)sig;
 	(void)what;
-	service_reload(arg);
+	reload_start(arg, NULL, NULL);
 }
 
 static void

@@ -5,7 +5,6 @@
 
 #include "ledger.h"
 #include "log.h"
-#include "trace_context.h"
 #include "util.h"
 
 const char *
@@ -129,8 +128,10 @@ count(struct ledger *l, const struct ledger_entry *e)
 static const char *
 hex(char space[HEX_MAX], const uint8_t *bytes, size_t len)
 {
-	trace_context_hex(space, bytes, len);
-	space[2 * len] = '\0';
+	size_t i;
+
+	for (i = 0; i < len; i++)
+		(void)util_fmt(space + 2 * i, 3, "%02x", bytes[i]);
 	return space;
 }
 

@@ -1,10 +1,13 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# usage: tests/system/boot.sh BUILD_DIR [directives] (from the top of the tree)
+# usage: tests/system/boot.sh BUILD_DIR [directives|documents] (from the top of
+# the tree)
 # Boots a real systemd in a container whose root is an overlay of this
-# machine's, without a network, and runs checks.py in it: installs the package,
-# sends traffic through it, breaks it, upgrades it; boots again; purges it.
-# With `directives` it tries the unit's sandbox line by line instead.
+# machine's (of ROOT), without a network, and runs checks.py in it: installs the
+# package, sends traffic through it, breaks it, upgrades it; boots again; purges
+# it. With `directives` it tries the unit's sandbox line by line instead, with
+# `documents` it does what the documents say before that. LIBRARIES: of the
+# switchboard and the demo backend, where ROOT has them not.
 # Nothing of it stays, and the machine's own root is not written to.
 set -euo pipefail
 build=$1
@@ -28,7 +31,7 @@ cleanup() {
 trap cleanup EXIT
 mkdir "$work/upper" "$work/work" "$root"
 mount -t overlay overlay \
-	-o "lowerdir=/,upperdir=$work/upper,workdir=$work/work" "$root" \
+	-o "lowerdir=${ROOT:-/},upperdir=$work/upper,workdir=$work/work" "$root" \
 	2>"$work/why" || left_out "no overlay can be mounted: $(cat "$work/why")"
 
 # The machine's own services are no part of this.
@@ -38,7 +41,8 @@ ln -s /lib/systemd/system/multi-user.target "$root/etc/systemd/system/default.ta
 : >"$root/etc/machine-id"
 echo '127.0.0.7 app.test board.test' >>"$root/etc/hosts"
 mkdir "$root/root/check"
-cp "$deb" "$here/checks.py" docs/deployment.md "$build/switchboard" "$build/demo-backend" "$root/root/check/"
+cp "$deb" "$here"/*.py README.md docs/deployment.md "$build/switchboard" "$build/demo-backend" "$root/root/check/"
+[ -z "${LIBRARIES:-}" ] || cp -r "$LIBRARIES" "$root/root/check/lib"
 cat >"$root/etc/systemd/system/check.service" <<'U'
 [Unit]
 Description=checks
@@ -81,6 +85,7 @@ boot probe
 if [ "$mode" = directives ]; then
 	boot directives
 else
+	[ "$mode" != documents ] || boot documents
 	boot first
 	boot second
 fi

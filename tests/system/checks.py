@@ -101,8 +101,15 @@ def start_others():
     for name, argv in (("switchboard", ["--listen", f"127.0.0.7:{BOARD}", "--tls", f"127.0.0.7:{TLS}", "--secret", SECRET,
                                         "--cert", f"{HERE}/cert.pem", "--key", f"{HERE}/key.pem"]),
                        ("demo-backend", ["--listen", f"127.0.0.7:{APP}"])):
-        proc = subprocess.Popen([f"{HERE}/{name}", "--quiet", *argv], stdout=subprocess.PIPE, text=True)
-        proc.stdout.readline()
+        start_other(name, argv)
+
+
+def start_other(name, argv):
+    """With the libraries that came along, where there are any."""
+    with_libraries = {"LD_LIBRARY_PATH": f"{HERE}/lib"} if os.path.isdir(f"{HERE}/lib") else {}
+    proc = subprocess.Popen([f"{HERE}/{name}", "--quiet", *argv], stdout=subprocess.PIPE, text=True,
+                            env={**os.environ, **with_libraries})
+    return proc if proc.stdout.readline() else report(False, f"{name} starts")
 
 
 def make_certificate():
@@ -174,10 +181,11 @@ BACKEND_PORT={APP}
 
 
 # --- phases ------------------------------------------------------------------
-def documented():
-    """What docs/deployment.md has a new user type."""
-    with open(f"{HERE}/deployment.md") as f:
-        return re.findall(r"<!-- system: run -->\n\n {4}(.*)\n", f.read())
+def documented(page="deployment.md", kind="run"):
+    """What a document has its reader type: the blocks below such a mark."""
+    with open(f"{HERE}/{page}") as f:
+        found = re.findall(rf"<!-- system: {kind} -->\n\n((?: {{4}}.*\n)+)", f.read())
+    return [re.sub(r"^ {4}", "", block, flags=re.M).rstrip("\n") for block in found]
 
 
 def check_install():
@@ -374,17 +382,33 @@ def check_instances_serve(when):
     report(joined() and call("GET", "/bytes/7")[0] == 200, f"{when}: the first one serves")
 
 
+def next_version(deb):
+    """The same files as the next version, whose changelog says so."""
+    folder = "/root/next"
+    run("dpkg-deb", "-R", deb, folder)
+    with open(f"{folder}/DEBIAN/control") as f:
+        control = re.sub(r"^(Version: .*)", r"\1+next", f.read(), flags=re.M)
+    write(f"{folder}/DEBIAN/control", control, 0o644)
+    write(f"{folder}/usr/share/doc/telephone/NEXT", "new\n", 0o644)
+    does("the next version", "dpkg-deb", "-b", folder, "/root/next.deb")
+    return "/root/next.deb"
+
+
 def check_upgrade():
-    before = [main_pid(), *(main_pid(f"telephone@{n}") for n in NAMES)]
+    """With nobody there to answer a question: stdin has ended."""
     deb = glob.glob(f"{HERE}/*.deb")[0]
     secret = open("/etc/telephone/secret").read()
-    report(in_flight(lambda: does("upgrade", "dpkg", "-i", "--force-confold", deb)),
-           "a request in flight is answered across the upgrade")
-    report(joined(), "joined")
-    after = [main_pid(), *(main_pid(f"telephone@{n}") for n in NAMES)]
-    report(not set(before) & set(after) and 0 not in after, "all telephones run the new version", (before, after))
-    report(open("/etc/telephone/secret").read() == secret and LINES in open(CONF).read(), "secret and configuration stay")
-    check_instances_serve("after the upgrade")
+    for what, file, more in (("upgrade", next_version(deb), ()), ("rollback", deb, ("--allow-downgrades",))):
+        before = [main_pid(), *(main_pid(f"telephone@{n}") for n in NAMES)]
+        report(in_flight(lambda: does(what, "apt-get", "install", "-y", *more, file, stdin="",
+                                      DEBIAN_FRONTEND="noninteractive")), f"a request in flight is answered across the {what}")
+        report(joined(), "joined")
+        after = [main_pid(), *(main_pid(f"telephone@{n}") for n in NAMES)]
+        report(not set(before) & set(after) and 0 not in after, "all telephones run the new version", (before, after))
+        report(os.path.exists("/usr/share/doc/telephone/NEXT") == (what == "upgrade"), f"{what}: the files are that version's")
+        report(open("/etc/telephone/secret").read() == secret and LINES in open(CONF).read(), "secret and configuration stay")
+        report(not glob.glob("/etc/telephone/*.dpkg-*"), "dpkg had nothing to ask", glob.glob("/etc/telephone/*"))
+        check_instances_serve(f"after the {what}")
 
 
 def check_removal():
@@ -448,6 +472,7 @@ PHASES = {
               check_socket, check_instances),
     "second": (lambda: check_instances_serve("after a reboot"), check_upgrade, check_removal),
     "directives": (try_directives,),
+    "documents": (lambda: __import__("documents").check_documents(),),
 }
 
 
@@ -473,4 +498,6 @@ def main():
     return failed != 0
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.modules["checks"] = sys.modules["__main__"]
+    sys.exit(main())
