@@ -47,6 +47,12 @@ tunnel_start(struct tunnel *t)
 	wait_for_token(t);
 }
 
+bool
+tunnel_wants_token(const struct tunnel *t)
+{
+	return t->started && !t->left && t->state == PROTO_TUNNEL_NO_TOKEN;
+}
+
 void
 tunnel_token(struct tunnel *t, const struct proto_token *token)
 {
@@ -56,8 +62,7 @@ tunnel_token(struct tunnel *t, const struct proto_token *token)
 	    .text = "out of memory",
 	};
 
-	if (!t->started || t->left || t->state != PROTO_TUNNEL_NO_TOKEN ||
-	    token->state == PROTO_TOKEN_NONE)
+	if (!tunnel_wants_token(t) || token->state == PROTO_TOKEN_NONE)
 		return;
 	t->slow = token->state == PROTO_TOKEN_REFUSED_ALL;
 	(void)util_strlcpy(t->path_id, token->path_id, sizeof(t->path_id));

@@ -60,6 +60,9 @@ void tunnel_start(struct tunnel *);
  * is none, wait for tunnel_token_news. */
 void tunnel_token(struct tunnel *, const struct proto_token *);
 
+/* Whether it has asked for a token and would dial with one. */
+bool tunnel_wants_token(const struct tunnel *);
+
 /* There may be a better token than the one that was refused or missing: stop
  * waiting. Does nothing to a tunnel that is connected. */
 void tunnel_token_news(struct tunnel *);

@@ -11,14 +11,15 @@
 #include "tunnels.h"
 #include "util.h"
 
-/* The first one dials at once, each further one this much later: a server
- * that starts anew should not meet all of them in one moment. */
+/* One dials this much after another: a server that starts anew, or a token that
+ * all of them have waited for, should not bring them in one moment. */
 #define APART_MS 500
 
 struct lane {
 	struct tunnels *set;
 	struct tunnel *tunnel;
-	struct event *start;
+	uint64_t waits;	    /* its place among those that wait, 0: none */
+	int64_t dialled_ms; /* by util_mono_ms, 0: never */
 	struct channel_event events[TUNNELS_EVENTS_MAX];
 	struct lane_event {
 		struct lane *lane;
@@ -32,6 +33,8 @@ struct tunnels {
 	struct tunnels_params params;
 	struct lane lane[TUNNELS_MAX];
 	unsigned count;
+	uint64_t places;     /* that were given out, to lanes that wait */
+	struct event *turn;  /* of the first of them */
 	bool refreshing;     /* from tunnels_refresh to on_refresh */
 	bool need_token;     /* held back while refreshing */
 	struct lane *asking; /* by which the refresh goes now */
@@ -111,16 +114,23 @@ on_refresh(enum proto_refresh outcome, const char *token, void *arg)
 }
 
 static void
-on_need_token(void *arg)
+ask_token(struct tunnels *s)
 {
-	struct lane *l = arg;
-	struct tunnels *s = l->set;
-
 	/* In a moment the token that would be given is a dead one. */
 	if (s->asking != NULL)
 		s->need_token = true;
 	else
 		s->params.ops->on_need_token(s->params.arg);
+}
+
+static void
+on_need_token(void *arg)
+{
+	struct lane *l = arg;
+
+	if (l->waits == 0)
+		l->waits = ++l->set->places;
+	ask_token(l->set);
 }
 
 static void
@@ -131,13 +141,71 @@ on_token_refused(uint16_t status, const char *jti, void *arg)
 	l->set->params.ops->on_token_refused(status, jti, l->set->params.arg);
 }
 
+/* Whoever waits longest for a token; NULL: nobody. */
+static struct lane *
+first_of(struct tunnels *s)
+{
+	struct lane *first = NULL;
+	unsigned i;
+
+	for (i = 0; i < s->count; i++) {
+		struct lane *l = &s->lane[i];
+
+		if (l->waits != 0 && tunnel_wants_token(l->tunnel) &&
+		    (first == NULL || l->waits < first->waits))
+			first = l;
+	}
+	return first;
+}
+
+/* How long it has to wait for the others. Its own attempts, and what they came
+ * to, are its own affair (backoff.h). */
+static int64_t
+turn_in_ms(const struct tunnels *s, const struct lane *of, int64_t now_ms)
+{
+	int64_t at_ms = now_ms;
+	unsigned i;
+
+	for (i = 0; i < s->count; i++) {
+		const struct lane *l = &s->lane[i];
+
+		if (l != of && l->dialled_ms != 0 &&
+		    l->dialled_ms + APART_MS > at_ms)
+			at_ms = l->dialled_ms + APART_MS;
+	}
+	return at_ms - now_ms;
+}
+
+/* In the order in which they came to want one: none can be overtaken for ever
+ * by one whose attempts fail at once. */
 void
 tunnels_token(struct tunnels *s, const struct proto_token *token)
 {
-	unsigned i;
+	struct lane *l;
 
-	for (i = 0; i < s->count; i++)
-		tunnel_token(s->lane[i].tunnel, token);
+	while (token->state != PROTO_TOKEN_NONE && (l = first_of(s)) != NULL) {
+		int64_t now_ms = util_mono_ms();
+		int64_t wait_ms = turn_in_ms(s, l, now_ms);
+
+		if (wait_ms > 0) { /* there may be a newer one by then */
+			timer_set_ms(s->turn, wait_ms);
+			return;
+		}
+		l->waits = 0;
+		l->dialled_ms = now_ms;
+		tunnel_token(l->tunnel, token);
+	}
+}
+
+static void
+on_turn(evutil_socket_t fd, short what, void *arg)
+{
+	struct tunnels *s = arg;
+
+	(void)fd;
+	(void)what;
+	if (first_of(s) != NULL)
+		ask_token(s);
 }
 
 void
@@ -234,23 +302,13 @@ on_too_long(uint8_t *payload, size_t len, void *arg)
 	    e->lane->tunnel, payload, len, e->lane->set->params.events_arg);
 }
 
-static void
-on_start(evutil_socket_t fd, short what, void *arg)
-{
-	struct lane *l = arg;
-
-	(void)fd;
-	(void)what;
-	tunnel_start(l->tunnel);
-}
-
 void
 tunnels_start(struct tunnels *s)
 {
 	unsigned i;
 
 	for (i = 0; i < s->count; i++)
-		timer_set_ms(s->lane[i].start, (int64_t)i * APART_MS);
+		tunnel_start(s->lane[i].tunnel);
 }
 
 void
@@ -259,7 +317,6 @@ tunnels_drain(struct tunnels *s)
 	unsigned i;
 
 	for (i = 0; i < s->count; i++) {
-		timer_stop(s->lane[i].start);
 		tunnel_drain(s->lane[i].tunnel);
 	}
 }
@@ -270,7 +327,6 @@ tunnels_leave(struct tunnels *s)
 	unsigned i;
 
 	for (i = 0; i < s->count; i++) {
-		timer_stop(s->lane[i].start);
 		tunnel_leave(s->lane[i].tunnel);
 	}
 }
@@ -370,7 +426,6 @@ open_lane(struct tunnels *s, unsigned i)
 		l->events[e].arg = &l->event_args[e];
 	}
 	l->set = s;
-	l->start = timer_create_ms(loop_base(p->loop), on_start, l);
 	l->tunnel = tunnel_create(&params);
 	return l->tunnel == NULL ? -1 : 0;
 }
@@ -384,6 +439,7 @@ tunnels_create(const struct tunnels_params *params)
 	if (s == NULL || params->event_count > TUNNELS_EVENTS_MAX)
 		goto fail;
 	s->params = *params;
+	s->turn = timer_create_ms(loop_base(params->loop), on_turn, s);
 	while (s->count < want && s->count < TUNNELS_MAX)
 		if (open_lane(s, s->count++) == -1)
 			goto fail;
@@ -400,9 +456,8 @@ tunnels_free(struct tunnels *s)
 
 	if (s == NULL)
 		return;
-	for (i = 0; i < s->count; i++) {
-		timer_clear(&s->lane[i].start);
+	timer_clear(&s->turn);
+	for (i = 0; i < s->count; i++)
 		tunnel_free(s->lane[i].tunnel);
-	}
 	free(s);
 }

@@ -208,15 +208,12 @@ def meanwhile(seconds, **settings):
     return inject
 
 
-def silent(seconds, **settings):
-    """The server has these settings for a while, on all sockets."""
-    def inject(scene):
-        before = {k: v for k, v in scene.s.state()["settings"].items() if k in settings}
-        scene.cut(scene.sockets())
-        scene.s.set(**settings)
-        time.sleep(seconds)
-        scene.s.set(**before)
-    return inject
+def unanswered(scene):
+    """No heartbeat is acknowledged, until all have left for it: a new connection is not to meet the same."""
+    scene.cut(scene.sockets())
+    scene.s.set(ack="off")
+    until(lambda: not scene.vias() & scene.cuts[-1][1], "all are lost", every=0.005)
+    scene.s.set(ack="on")
 
 
 def slow_reader(scene):
@@ -270,7 +267,7 @@ ROWS = (
     Row("server_killed", board_killed, 2, "all", words="ended: connection (lost|refused)"),
     Row("stall", on_socket("stall"), 2, words="ended: heartbeat unanswered", board={"request_timeout_ms": 1500}),
     Row("half_open", on_socket("half"), 2, words="ended: heartbeat unanswered", board={"request_timeout_ms": 1500}),
-    Row("heartbeats_unanswered", silent(1.5, ack="off"), 3, "all", words="ended: heartbeat unanswered"),
+    Row("heartbeats_unanswered", unanswered, 3, "all", words="ended: heartbeat unanswered"),
     Row("403_at_reconnect", meanwhile(1, handshake="403"), 2, words="refused every token"),
     Row("404_at_reconnect", meanwhile(0.6, handshake="404"), 2, words="ended: http status 404"),
     Row("429_at_reconnect", meanwhile(0.5, handshake="429", retry_after=1), 2,

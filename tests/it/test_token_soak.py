@@ -28,6 +28,7 @@ def refresh_in(s, db, seed, refreshes, seconds, kill_every):
     known = handed = None
     while done < refreshes and time.monotonic() - begin < seconds:
         n = done + 1
+        good_until = time.monotonic() + 3
         handed = made(iat, time.time() + 4, f"t{n}")
         iat += n % 200 == 0
         fate = chance.randrange(kill_every)
@@ -48,7 +49,8 @@ def refresh_in(s, db, seed, refreshes, seconds, kill_every):
             known = f"t{n}"
         state, jti = tokend.offered()
         check(jti in (known, f"t{n}"), f"SEED={seed}: after {done} refreshes {jti} is offered, {known} was known")
-        equal(state, "VALID", f"SEED={seed}")
+        if time.monotonic() < good_until:  # a busy machine may be slower than its life
+            equal(state, "VALID", f"SEED={seed}")
         done, known = done + 1, jti
     rows = rows_of(tokend)
     tokend.stop()

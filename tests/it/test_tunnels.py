@@ -3,6 +3,7 @@
 import concurrent.futures, json, socket, threading, time
 
 from harness import check, equal, until
+from test_token_ctl import give
 
 
 def start(s, **more):
@@ -92,13 +93,35 @@ def log(s):
     return [json.loads(line) for line in s.admin("log?since=0").splitlines()]
 
 
+def handshakes(s):
+    return sorted(e["t"] for e in log(s) if e["what"] == "handshake")
+
+
+def are_apart(times, count):
+    equal(len(times), count, "connections")
+    # 500 ms each by the telephone's clock; a slow machine may be late with the first.
+    check(times[-1] - times[0] >= 250 * (count - 1), f"apart: {times}")
+
+
 def test_dialled_apart(s):
     phone = start(s, TUNNELS="4")
-    times = sorted(e["t"] for e in log(s) if e["what"] == "handshake")
-    equal(len(times), 4, "connections")
-    # 500 ms each by the telephone's clock; a slow machine may be late with the first.
-    check(times[-1] - times[0] >= 750, f"apart: {times}")
+    are_apart(handshakes(s), 4)
     check(not phone.has_log("ended:"), "each at the first attempt")
+
+
+def test_dialled_apart_by_a_token_that_came_late(s):
+    phone = s.start(wait="ready", TUNNELS="4", TELEPHONE_TOKEN=None)
+    time.sleep(2.5)
+    equal(give(phone, s.token()).returncode, 0, "token set")
+    until(lambda: s.joined() == 4, "all are joined")
+    are_apart(handshakes(s), 4)
+
+
+def test_dialled_apart_after_a_restart_of_the_server(s):
+    start(s, TUNNELS="4", INITIAL_BACKOFF="10ms")
+    s.fault("drop")
+    until(lambda: len(handshakes(s)) == 8 and s.joined() == 4, "all are joined again")
+    are_apart(handshakes(s)[4:], 4)
 
 
 def test_a_lost_reply_is_asked_for_before_anybody_dials(s):
