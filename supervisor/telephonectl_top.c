@@ -24,6 +24,9 @@
 #include "util.h"
 
 #define DELAY_MS 1000
+/* The supervisor is asked, and called for the worker, no oftener than this,
+ * however quick the frames: it takes 50 calls a second from all. */
+#define CALL_MS 1000
 #define DELAY_MIN_MS 100
 #define DELAY_MAX_MS (3600 * 1000)
 #define FRAMES_MAX 1000000
@@ -40,6 +43,7 @@ enum step {
 struct top {
 	const char *path;
 	int64_t delay_ms, next_ms;
+	int64_t call_ms;      /* the supervisor, not before */
 	unsigned long frames; /* plain ones that are wanted, 0: a terminal */
 	unsigned long shown;
 	struct poll_status poll;
@@ -233,13 +237,20 @@ look_at_worker(struct top *t)
 /* --- the loop ------------------------------------------------------------- */
 
 static void
+call(struct top *t)
+{
+	t->call_ms = util_mono_ms() + CALL_MS;
+	poll_ask(&t->poll, t->path);
+	if (t->link.state == LINK_DOWN && link_open(&t->link, t->path) == -1)
+		lose_worker(t);
+}
+
+static void
 begin_round(struct top *t)
 {
-	poll_ask(&t->poll, t->path);
-	if (t->link.state == LINK_DOWN) {
-		if (link_open(&t->link, t->path) == -1)
-			lose_worker(t);
-	} else if (t->link.state == LINK_READY) {
+	if (util_mono_ms() >= t->call_ms)
+		call(t);
+	if (t->link.state == LINK_READY) {
 		t->step = STEP_LOAD;
 		ask(t);
 	}

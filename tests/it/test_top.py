@@ -131,11 +131,12 @@ def test_stop_and_go(s):
         for key in ("\x1a", None):
             begin = len(t.raw)
             t.keys(f"{s.bin}/telephonectl -s {phone.env['CONTROL_SOCKET']} top\n")
-            t.shows("telephone")
+            until(lambda: t.screen.modes["1049"], "it has the terminal")
+            t.shows("q quits")
             if key:
                 t.keys(key)
             else:
-                pid = int(subprocess.run(["pgrep", "-P", str(t.proc.pid), "telephonectl"], capture_output=True, text=True).stdout)
+                pid = int(subprocess.run(["pgrep", "-x", "-P", str(t.proc.pid), "telephonectl"], capture_output=True, text=True).stdout)
                 os.kill(pid, signal.SIGSTOP)
                 t.screen.modes.update({"1049": False, "25": True, "7": True})  # nobody could
             until(lambda: b"Stopped" in t.raw[begin:], "it is stopped")
@@ -182,6 +183,26 @@ def test_the_worker_dies_and_hangs(s):
         t.keys("q")
         t.ends()
         t.is_given_back()
+
+
+def test_quick_frames(s):
+    """However quick they are, the supervisor is asked once a second, and others are answered."""
+    phone = s.start()
+    terminals = [top(phone, "-d", "0.1") for _ in range(6)]
+    try:
+        for t in terminals:
+            t.shows("^requests ")
+        time.sleep(4)
+        for t in terminals:
+            t.lines()
+            check(t.raw.count(b"telephone: ready") > 15, "frames")
+        check(not phone.has_log("it rests"), "50 calls a second and more")
+        equal(phone.ctl("status").returncode, 0)
+    finally:
+        for t in terminals:
+            t.keys("q")
+            t.ends()
+            t.__exit__()
 
 
 def plain(phone, *args, **env):
