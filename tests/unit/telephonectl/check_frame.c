@@ -187,7 +187,7 @@ START_TEST(a_whole_frame)
 	    "lost",
 	    "",
 	    "slowest in flight",
-	    "00:00:00             -   12ms     0 queue            /s",
+	    "00:00:00           -   12ms     0 queue            /s",
 	};
 	size_t i;
 
