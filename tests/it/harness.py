@@ -30,6 +30,12 @@ def equal(got, want, what=""):
         raise Failure(f"{what}: got {short(got)}, want {short(want)}")
 
 
+def libwebsockets(s):
+    """The number of the library that the worker is linked with: 17 is 4.1 (Debian 12), 19 is 4.3 (Debian 13)."""
+    dynamic = subprocess.run(["readelf", "-d", f"{s.bin}/worker"], capture_output=True, text=True, check=True).stdout
+    return int(re.search(r"libwebsockets\.so\.(\d+)", dynamic)[1])
+
+
 def short(value):
     text = repr(value)
     return text if len(text) < 300 else text[:300] + f"… ({len(text)} characters)"
