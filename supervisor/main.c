@@ -26,7 +26,6 @@
 #include "log.h"
 #include "options.h"
 #include "priv.h"
-#include "reload.h"
 #include "sandbox.h"
 #include "service.h"
 #include "util.h"
@@ -102,7 +101,7 @@ on_reload_signal(evutil_socket_t sig, short what, void *arg)
 {
 	(void)sig;
 	(void)what;
-	reload_start(arg, NULL, NULL);
+	service_reload(arg);
 }
 
 static void

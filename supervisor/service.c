@@ -28,6 +28,8 @@
 #define SILENT_POLLS 4
 /* A step of a birth may take longer: 30 seconds. */
 #define BIRTH_POLLS 15
+/* How soon a reload that has to wait looks again. */
+#define RELOAD_LOOK_MS 200
 /* What leaving may take beyond SHUTDOWN_TIMEOUT. */
 #define LEAVE_SLACK_MS 5000
 
@@ -420,6 +422,43 @@ on_watchdog(evutil_socket_t fd, short what, void *arg)
 	set_timer(s->watchdog, notify_watchdog_ms());
 }
 
+/* --- reload by a signal --------------------------------------------------- */
+
+static bool
+can_reload(const struct service *s)
+{
+	return s->ready && s->reload == NULL && s->tokend != NULL &&
+	    child_is_running(s->tokend);
+}
+
+static void
+on_reload_later(evutil_socket_t fd, short what, void *arg)
+{
+	struct service *s = arg;
+
+	(void)fd;
+	(void)what;
+	if (s->stopping)
+		return;
+	if (can_reload(s))
+		reload_start(s, NULL, NULL);
+	else
+		set_timer(s->reload_later, RELOAD_LOOK_MS);
+}
+
+void
+service_reload(struct service *s)
+{
+	if (s->stopping || can_reload(s)) {
+		reload_start(s, NULL, NULL);
+		return;
+	}
+	log_info("reload: it begins when %s",
+	    s->reload != NULL ? "the one that is under way is over"
+			      : "the service is ready");
+	set_timer(s->reload_later, RELOAD_LOOK_MS);
+}
+
 /* --- life ----------------------------------------------------------------- */
 
 struct service *
@@ -444,11 +483,13 @@ service_create(struct event_base *base, struct config *config,
 	s->worker_again = evtimer_new(base, on_worker_again, s);
 	s->poll = evtimer_new(base, on_poll, s);
 	s->watchdog = evtimer_new(base, on_watchdog, s);
+	s->reload_later = evtimer_new(base, on_reload_later, s);
 	s->deadline = evtimer_new(base, on_deadline, s);
 	s->child_signal = evsignal_new(base, SIGCHLD, on_sigchld, s);
 	if (s->tokend_again == NULL || s->worker_again == NULL ||
-	    s->poll == NULL || s->watchdog == NULL || s->deadline == NULL ||
-	    s->child_signal == NULL || event_add(s->child_signal, NULL) == -1)
+	    s->poll == NULL || s->watchdog == NULL || s->reload_later == NULL ||
+	    s->deadline == NULL || s->child_signal == NULL ||
+	    event_add(s->child_signal, NULL) == -1)
 		fatalx("out of memory");
 	set_timer(s->poll, POLL_MS);
 	if (notify_watchdog_ms() > 0)
@@ -463,6 +504,7 @@ service_free(struct service *s)
 	event_free(s->worker_again);
 	event_free(s->poll);
 	event_free(s->watchdog);
+	event_free(s->reload_later);
 	event_free(s->deadline);
 	event_free(s->child_signal);
 	conf_clear(&s->conf);

@@ -51,8 +51,9 @@ struct service {
 	struct event *watchdog; /* systemd's; armed when it wants that */
 	struct event *deadline; /* of the end */
 	struct event *child_signal;
-	struct reload *reload;	 /* under way, or NULL */
-	struct control *control; /* NULL before it is open */
+	struct reload *reload;	    /* under way, or NULL */
+	struct event *reload_later; /* a signal came while none could begin */
+	struct control *control;    /* NULL before it is open */
 	struct walls walls;
 	struct notify notify;
 	struct levels levels;
@@ -94,6 +95,10 @@ void service_configure_new_tokend(struct service *);
 /* Asks a running child for its status; on what it answers, control_status is
  * called. False: it cannot answer. */
 bool service_ask_status(struct service *, struct child *);
+
+/* By a signal, whose sender hears no answer: at once, or as soon as another
+ * one is over and the children are there. Several become one. */
+void service_reload(struct service *);
 
 /* The network has changed: the worker tries again at once where it waits, and
  * proves the connections that it has. False: no worker can hear it now. */

@@ -35,7 +35,8 @@ struct refresh {
 	bool late;	/* a token may yet come for an earlier question */
 	bool said;	/* … that another one came */
 	unsigned failed_in_a_row;
-	int64_t save_ms; /* how long the last wait for a save was */
+	char failed[PROTO_ID_MAX]; /* … with the token of this jti */
+	int64_t save_ms;	   /* how long the last wait for a save was */
 	struct refresh_counts counts;
 };
 
@@ -133,6 +134,8 @@ refresh_plan(struct refresh *r)
 	 * joined, and then the server has taken it after all. */
 	if (best == NULL || best->revoked)
 		return;
+	if (strcmp(best->claims.jti, r->failed) != 0)
+		r->failed_in_a_row = 0; /* those were another's */
 	if (r->failed_in_a_row > 0)
 		plan_at(r,
 		    now_ms(r) +
@@ -189,6 +192,9 @@ fail(struct refresh *r, unsigned by, enum proto_refresh outcome)
 	r->asked = 0;
 	r->late = true;
 	r->failed_in_a_row++;
+	if (best != NULL)
+		(void)util_strlcpy(
+		    r->failed, best->claims.jti, sizeof(r->failed));
 	log_failure(r, outcome);
 	if (outcome == PROTO_REFRESH_REVOKED && best != NULL) {
 		keeper_revoke(r->params.keeper, best, by);

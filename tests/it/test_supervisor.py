@@ -142,6 +142,23 @@ def test_reload_whose_worker_dies_is_undone(s):
     equal(s.call("GET", "/delay/9000").status, 504)
 
 
+def test_a_signal_during_a_reload_is_not_lost(s):
+    """What was changed meanwhile is applied after it."""
+    s.start_board(delay_ms=1500)
+    phone, write = configured(s, "REQUEST_TIMEOUT=30s\n")
+    phone.signal(signal.SIGHUP)
+    time.sleep(0.3)
+    write("REQUEST_TIMEOUT=300ms\n")
+    for _ in range(3):
+        phone.signal(signal.SIGHUP)
+        time.sleep(0.1)
+    phone.wait_log(r"reload: done: the new worker has joined", count=2, seconds=60)
+    s.set(delay_ms=0)
+    until(lambda: s.joined() == 1, "the old ones have left", 60)
+    equal(s.call("GET", "/delay/9000").status, 504)
+    equal(phone.status()["generation"], 3, "the first one, and one for all three")
+
+
 def test_reload_whose_tokend_dies(s):
     phone, write = configured(s, "REQUEST_TIMEOUT=30s\n")
     tokend = phone.child("tokend")

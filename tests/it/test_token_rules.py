@@ -169,6 +169,15 @@ def test_the_new_one_is_judged(s):
     tokend.stop()
 
 
+def test_failures_are_those_of_one_token(s):
+    """One that the operator sets has its own half-life."""
+    tokend = Tokend(s, token=fresh("a", iat=-60, ttl=100))
+    tokend.put("", due(tokend), "REVOKED")
+    tokend.set(fresh("b", iat=0))
+    check(not tokend.is_asked(8), "it is asked for a refresh as if it had failed")
+    tokend.stop()
+
+
 def test_an_earlier_one_is_read_again(s):
     """It has left the memory, not the store."""
     tokend = Tokend(s, token=fresh("a"))

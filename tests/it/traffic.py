@@ -131,7 +131,8 @@ class Traffic:
 
     async def client(self, number, pause):
         while not self.stopped:
-            await self.request((0, 0, 40, 150)[self.last % 4], (0, 2000, 0, 30000)[self.last // 4 % 4])
+            # A server gives requests to its sockets in turn: by five, so that the long ones are not always one's.
+            await self.request((0, 0, 40, 150, 0)[self.last % 5], (0, 2000, 0, 30000)[self.last // 5 % 4])
             await asyncio.sleep(pause)
 
     def spawn(self, coro):
