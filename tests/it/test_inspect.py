@@ -3,6 +3,7 @@
 shows. tests/inspect has it in a browser."""
 import base64, hashlib, json, os, re, socket, sys, time, urllib.parse
 
+import harness
 from harness import check, equal, free_port, request, until
 from test_health import raw, status_of
 from test_manager import ACTIVATE
@@ -348,7 +349,7 @@ def test_slow_readers_cost_little_and_hold_up_nobody(s):
             check(time.monotonic() - begin < 5, "it waits for those who do not read")
     grown = request(port, "GET", path + "state").json()["memory_resident"] - before
     print(f"     300 who do not read: {grown / 1024:.0f} KiB more resident")
-    check(grown < 8 << 20, f"{grown} bytes more")
+    check(harness.INSTRUMENTED or grown < 8 << 20, f"{grown} bytes more")
     for sock in held:
         sock.close()
     equal(phone.status()["worker_restarts"], 0)

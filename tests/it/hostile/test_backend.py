@@ -4,6 +4,7 @@ memory and time, becomes one clear refusal, and touches no other request.
 After each attack the same worker serves on."""
 import gzip, random, re, threading, time
 
+import harness
 from fidelity.raw import CLOSE, RESET, RawBackend, call, chunked, reply
 from harness import check, equal
 from hostile.rawboard import Bounded
@@ -15,6 +16,8 @@ BOUNDS = {"MAX_RESPONSE_SIZE": "4MiB", "REQUEST_TIMEOUT": "8s"}
 def staged(s, **env):
     s.backend = RawBackend()
     s.start_board()
+    if harness.INSTRUMENTED:  # reads slowly
+        env = {"MAX_RESPONSE_SIZE": "1MiB", **env}
     return s.start(**{**BOUNDS, "BACKEND_RETRIES": "0", **env})
 
 
