@@ -197,9 +197,9 @@ START_TEST(a_whole_frame)
 	ck_assert_uint_eq(frame.count, 24);
 	for (i = 0; i < UTIL_COUNT(want); i++)
 		ck_assert_str_eq(line((unsigned)i), want[i]);
-	ck_assert_str_eq(line(15), "recent failures");
+	ck_assert_str_eq(line(16), "recent failures");
 	ck_assert_str_eq(
-	    line(22), "00:00:00        502  0.0ms     0                  /f");
+	    line(22), "00:00:00         502  0.0ms     0                  /f");
 	ck_assert_str_eq(line(23), "q quits");
 	ck_assert(frame.line[0].heading && frame.line[8].heading);
 	ck_assert(!frame.line[1].heading && !frame.line[23].heading);
