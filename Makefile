@@ -250,7 +250,8 @@ mutants: deps
 # The walls of SECURITY.md, taken away one at a time; some of them with
 # WALLS=PATTERN.
 walls: deps
-	$(Q)$(PYTHON) -B tests/mutants/take_walls.py $(O) '$(WALLS)'
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)$(PYTHON) -B tests/mutants/run.py --walls $(O) '$(WALLS)'
 # Bytes that nobody thought of, FUZZ_SECONDS for each target; some of them with
 # FUZZ=PATTERN.
 FUZZ_SECONDS ?= 60

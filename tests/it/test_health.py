@@ -137,9 +137,31 @@ def test_noise_does_not_hurt(s):
     equal(phone.child("worker"), pid)
 
 
+def open_fds(port):
+    return int(re.search(r"^process_open_fds (\d+)$", request(port, "GET", "/metrics").body.decode(), re.M)[1])
+
+
+def test_an_answer_survives_what_comes_behind_its_request(s):
+    """A close with bytes unread would be a reset, and take the answer along."""
+    port = free_port()
+    s.start(HEALTH_CHECK_PORT=port)
+    with socket.socket() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)  # most of it is still on its way
+        sock.settimeout(20)
+        sock.connect(("127.0.0.1", port))
+        sock.sendall(b"GET /metrics HTTP/1.1\r\n\r\n" + b"x" * 30000)
+        time.sleep(0.3)
+        got = b""
+        while piece := sock.recv(65536):
+            got += piece
+    head, _, body = got.partition(b"\r\n\r\n")
+    equal(len(body), int(re.search(rb"Content-Length: (\d+)", head)[1]), "octets of the answer")
+
+
 def test_those_who_hold_connections_keep_nobody_out(s):
     port = free_port()
     s.start(HEALTH_CHECK_PORT=port)
+    before = open_fds(port)
     held = [socket.create_connection(("127.0.0.1", port)) for _ in range(200)]
     for sock in held:
         try:
@@ -150,6 +172,7 @@ def test_those_who_hold_connections_keep_nobody_out(s):
     for _ in range(20):
         equal(request(port, "GET", "/livez").status, 200)
     check(time.monotonic() - begin < 5, "a probe waits for those who say nothing")
+    check(open_fds(port) - before <= 64, "no more than 64 are held")
     for sock in held:
         sock.close()
 

@@ -116,13 +116,15 @@ def test_text_is_one_line_of_logfmt(s):
 
 
 def test_sampling_never_drops_failures(s):
-    phone = s.start(LOG_FORMAT="json", LOG_SAMPLE=10)
+    phone = s.start(LOG_FORMAT="json", LOG_SAMPLE=10, DENY_PATHS="/secret")
     for _ in range(30):
         equal(s.call("GET", "/bytes/5").status, 200)
     for _ in range(4):
         equal(s.call("GET", "/status/500").status, 500)
         equal(s.call("GET", "/reset").status, 502)
+        equal(s.call("GET", "/secret").status, 403)
     until(lambda: sum(r["outcome"] == "backend_error" for r in records(phone)) == 4, "all failures")
+    until(lambda: sum(r["outcome"] == "refused" for r in records(phone)) == 4, "all refusals")
     got = records(phone)
     equal(sum(r.get("status") == 200 for r in got), 3, "successes")
     equal(sum(r.get("status") == 500 for r in got), 4, "the application's own failures")

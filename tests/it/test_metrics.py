@@ -91,6 +91,19 @@ def test_figures_of_the_process(s):
     check(3000 < got["telephone_token_expires_in_seconds"] <= 3600, got["telephone_token_expires_in_seconds"])
 
 
+def test_figures_follow_the_tunnel(s):
+    port = free_port()
+    phone = s.start(HEALTH_CHECK_PORT=port)
+    equal(samples(port)["telephone_tunnels_joined"], 1)
+    for n in (2, 3):
+        s.fault("drop")
+        phone.wait_log("joined ", count=n)
+        until(lambda: samples(port)["telephone_tunnels_joined"] == 1, "one is joined again")
+    s.board.stop()
+    until(lambda: samples(port)["telephone_tunnels_joined"] == 0, "none is joined")
+    s.board = None
+
+
 MONITORING = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "packaging", "monitoring")
 
 

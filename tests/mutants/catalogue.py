@@ -1,18 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Faults that a proxy and a keeper of tokens could have, each put into the code
-on purpose, and the tests of tests/it that must notice.
-
-A mutant is its name, a pattern of tests, and pairs (old, new): `old` stands
-exactly once in worker/, tokend/ and common/. Of several pairs one applies, so that a
-mutant can know the code of more than one form of a rule. All text is code as
-clang-format leaves it.
-"""
-
-
-class Mutant:
-    def __init__(self, name, tests, *pairs):
-        self.name, self.tests, self.pairs = name, tests, pairs
-
+on purpose, and the tests of tests/it that must notice; those of the rest are
+in tell.py."""
+from mutant import Mutant, without
 
 F = "fidelity.test_"
 RULES = "test_token_rules.test_"
@@ -23,10 +13,6 @@ OPTION = "\tcurl_easy_setopt(e, CURLOPT_%s);\n"
 
 def option(name, old, new):
     return OPTION % f"{name}, {old}", OPTION % f"{name}, {new}"
-
-
-def without(old):
-    return old, ""
 
 
 MUTANTS = [

@@ -1,29 +1,35 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """Breaks copies of the tree in the ways of catalogue.py, one at a time, and
-asks the tests that must notice.
+asks the tests that must notice; with --walls in those of walls.py.
 
-usage: run.py BUILD_DIR [PATTERN] (from the top of the tree, after `make`)
+usage: run.py [--walls] BUILD_DIR [PATTERN] (from the top of the tree, after `make`)
 
 First and last a copy is built with a comment more, and all these tests pass:
 else a test that always fails would catch everything. In between each mutant
-applies at exactly one place, compiles, and fails at least one of its tests:
-anything else (it survives, its code is gone, it does not compile) is a failure.
-PATTERN chooses mutants by name. The copies begin with the objects of BUILD_DIR,
-so that each mutant costs a compilation and a link, and work side by side.
+applies at exactly one place (a wall: at one for each of its layers), compiles,
+and fails at least one of its tests: anything else (it survives, its code is
+gone, it does not compile) is a failure. PATTERN chooses mutants by name. The
+copies begin with the objects of BUILD_DIR, so that each mutant costs a
+compilation and some links, and work side by side.
 """
-import concurrent.futures, glob, os, queue, re, shutil, subprocess, sys, time
+import argparse, concurrent.futures, glob, os, queue, re, shutil, subprocess, sys, time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 sys.dont_write_bytecode = True
 from catalogue import MUTANTS
+from tell import TELL
+from walls import WALLS
 
 TEST_SECONDS = 300  # a mutant may also make something wait for ever
 COPIES = (os.cpu_count() or 1) + 1  # tests wait more than they work
 LEFT_OUT = shutil.ignore_patterns("build", ".git", "__pycache__")
 BUILT = ("obj", "*.a", "flags", "version.c", "telephone", "worker", "tokend", "telephonectl", "switchboard",
          "demo-backend", "hostile")
+FOLDERS = ("worker", "tokend", "common", "supervisor")
+# What a change of any of these may go into.
+PROGRAMS = [f"build/{name}" for name in ("telephone", "telephonectl", "worker", "tokend", "hostile/worker", "hostile/tokend")]
 UNIT = "unit:"  # what a pattern of tests begins with that names a unit test
 
 
@@ -56,10 +62,10 @@ def copy(out, tree):
         f.write(version + "\n")  # by git it could change, and no worker of another version is taken
 
 
-def commands(tree, target):
-    """What make would run for it, were everything older: {source: its compilation}, [what follows]. Make itself would
+def commands(tree, targets):
+    """What make would run for them, were everything older: {source: its compilation}, [what follows]. Make itself would
     build all anew, for the folder is a flag of its."""
-    status, output = run(tree, "make", "-n", "NO_DEPS=1", "VARIANT=release", "O=build", target)
+    status, output = run(tree, "make", "-n", "NO_DEPS=1", "VARIANT=release", "O=build", *targets)
     if status != 0:
         sys.exit(output)
     compile, link = {}, []
@@ -67,7 +73,7 @@ def commands(tree, target):
         source = re.search(r" -c -o \S+\.o (\S+\.c)$", line)
         if source:
             compile[source[1]] = line
-        elif re.search(rf"\brcs build/(worker|tokend|common)\.a | -o {target} ", line):
+        elif re.search(rf"\brcs build/({'|'.join(FOLDERS)})\.a | -o ({'|'.join(targets)}) ", line):
             link.append(line)
     return compile, link
 
@@ -79,27 +85,26 @@ def do(tree, lines):
             raise Fault("it does not compile:\n" + output[-3000:])
 
 
-def build(tree, target, source):
-    """The target, after a change of this source."""
-    compile, link = commands(tree, target)
-    own = [line for path, line in compile.items() if path == source or path.startswith("tests/unit/")]
+def build(tree, targets, sources):
+    """The targets, after a change of these sources."""
+    compile, link = commands(tree, targets)
+    own = [line for path, line in compile.items() if path in sources or path.startswith("tests/unit/")]
     for path in re.findall(r" -o (build/\S+)", " ".join(own + link)):
         os.makedirs(os.path.dirname(f"{tree}/{path}"), exist_ok=True)
     do(tree, own + link)
 
 
-def unit_test(tree, name, source):
-    build(tree, f"build/unit/{name}", source)
+def unit_test(tree, name, sources):
+    build(tree, [f"build/unit/{name}"], sources)
     status, output = run(tree, f"build/unit/{name}", seconds=TEST_SECONDS)
     return ([name], [], output) if status == 0 else ([], [name], output)
 
 
-def tests(tree, pattern, source, jobs="2"):
-    """Names of those that passed and of those that failed after a change of this source, and what they said."""
+def tests(tree, pattern, sources, jobs="2"):
+    """Names of those that passed and of those that failed after a change of these sources, and what they said."""
     if pattern.startswith(UNIT):
-        return unit_test(tree, pattern[len(UNIT):], source)
-    for name in ("worker", "tokend"):  # both: the last mutant may have been the other one's
-        build(tree, f"build/{name}", source)
+        return unit_test(tree, pattern[len(UNIT):], sources)
+    build(tree, PROGRAMS, sources)
     status, output = run(tree, sys.executable, "-B", "tests/it/run.py", "build", "-j", jobs, "-k", pattern,
                          seconds=TEST_SECONDS)
     if status is None:
@@ -108,33 +113,44 @@ def tests(tree, pattern, source, jobs="2"):
 
 
 def find(tree, mutant):
-    """(path, old, new) of the only place where it applies."""
+    """[(path, old, new)] of the only place where it applies; of a wall, of the one for each layer."""
     found = []
-    for path in sorted(path for folder in ("worker", "tokend", "common") for path in glob.glob(f"{tree}/{folder}/*.c")):
+    for path in sorted(path for folder in FOLDERS for path in glob.glob(f"{tree}/{folder}/*.c")):
         with open(path, encoding="utf-8") as f:
             text = f.read()
         found += [(path, old, new) for old, new in mutant.pairs for _ in range(text.count(old))]
-    if len(found) != 1:
-        raise Fault(f"its code was found {len(found)} times: catalogue.py has to follow the change")
-    return found[0]
+    want = len(mutant.pairs) if mutant.layers else 1
+    if len(found) != want or len(set(found)) != want:
+        raise Fault(f"its code was found {len(found)} times: its catalogue has to follow the change")
+    return found
+
+
+def change(paths, texts):
+    for path in paths:
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(texts[path])
 
 
 def try_one(tree, mutant):
     """The tests that noticed."""
-    path, old, new = find(tree, mutant)
-    source = os.path.relpath(path, tree)
-    built = f"{tree}/build/obj/{source[:-2]}.o"
-    with open(path, encoding="utf-8") as f:
-        text = f.read()
-    shutil.copy2(built, f"{tree}/kept.o")
+    found, before = find(tree, mutant), {}
+    for path, _, _ in found:
+        with open(path, encoding="utf-8") as f:
+            before[path] = f.read()
+    after = dict(before)
+    for path, old, new in found:
+        after[path] = after[path].replace(old, new)
+    sources = [os.path.relpath(path, tree) for path in before]
+    objects = [f"{tree}/build/obj/{source[:-2]}.o" for source in sources]
+    for path in objects:
+        shutil.copy2(path, path + ".kept")
     try:
-        with open(path, "w", encoding="utf-8") as f:
-            f.write(text.replace(old, new))
-        passed, failed, output = tests(tree, mutant.tests, source)
+        change(before, after)
+        passed, failed, output = tests(tree, mutant.tests, sources)
     finally:
-        with open(path, "w", encoding="utf-8") as f:
-            f.write(text)
-        shutil.copy2(f"{tree}/kept.o", built)
+        change(before, before)
+        for path in objects:
+            os.replace(path + ".kept", path)
     if not failed:
         raise Fault(f"it survives {', '.join(passed) or 'because no test ran'}: {'' if passed else output[-2000:]}")
     return failed
@@ -160,7 +176,7 @@ def control(tree, chosen, begin):
     others = "|".join(sorted({f"({m.tests})" for m in chosen if not m.tests.startswith(UNIT)}))
     count = 0
     for pattern in units + ([others] if others else []):
-        passed, failed, output = tests(tree, pattern, "worker/main.c", jobs="4")
+        passed, failed, output = tests(tree, pattern, ["worker/main.c"], jobs="4")
         if failed or not passed:
             sys.exit(f"the tree itself fails: {', '.join(failed) or 'no test ran'}\n{output[-3000:]}")
         count += len(passed)
@@ -168,11 +184,16 @@ def control(tree, chosen, begin):
 
 
 def main():
-    out, pattern = os.path.abspath(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else ""
-    chosen = [m for m in MUTANTS if re.search(pattern, m.name)]
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--walls", action="store_true")
+    parser.add_argument("build")
+    parser.add_argument("pattern", nargs="?", default="")
+    args = parser.parse_args()
+    out, what = os.path.abspath(args.build), "walls" if args.walls else "mutants"
+    chosen = [m for m in (WALLS if args.walls else MUTANTS + TELL) if re.search(args.pattern, m.name)]
     if not chosen:
-        sys.exit(f"no mutant's name matches {pattern!r}")
-    begin, top, trees = time.monotonic(), os.path.join(out, "mutants"), queue.Queue()
+        sys.exit(f"no name of the {what} matches {args.pattern!r}")
+    begin, top, trees = time.monotonic(), os.path.join(out, what), queue.Queue()
     shutil.rmtree(top, ignore_errors=True)
     copies = [f"{top}/{n}" for n in range(min(COPIES, len(chosen)))]
     for tree in copies:
@@ -185,7 +206,7 @@ def main():
             caught += good
             print(line, flush=True)
     control(copies[0], chosen, begin)
-    print(f"{caught} of {len(chosen)} mutants caught, {time.monotonic() - begin:.0f} s")
+    print(f"{caught} of {len(chosen)} {what} caught, {time.monotonic() - begin:.0f} s")
     shutil.rmtree(top, ignore_errors=True)
     return 0 if caught == len(chosen) else 1
 

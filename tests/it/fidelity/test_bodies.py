@@ -4,7 +4,7 @@ wherever a chunk ends (RFC 9110 §6.4)."""
 import random
 
 from fidelity.raw import RawBackend, ask, call, chunked, push, reply
-from harness import check, equal, until
+from harness import check, equal, free_port, request, until
 
 KIB = 1024
 CHARACTERS = ("é", "€", "\U0001f600", "\ufffd", "\0", '"', "\\", "\x7f", "\u2028")
@@ -117,12 +117,14 @@ def test_request_bodies(s):
 def test_swallowed_bodies(s):
     """Declared and not there: sent on with the true length, said and counted."""
     s.backend = RawBackend()
-    phone = s.start()
+    port = free_port()
+    phone = s.start(HEALTH_CHECK_PORT=port)
     for declared, body in (("7", ""), ("7", "abc"), ("2", "abc")):
         request_id = push(s, method="POST", body=body, headers={"content-length": declared})
         phone.wait_log(rf"request {request_id}: {declared} bytes of body were declared and {len(body)} arrived")
         until(lambda: s.backend.requests and s.backend.requests[-1].body == body.encode(), "the request")
         equal(s.backend.last().all("content-length"), [b"%d" % len(body)])
+    check(b"\ntelephone_request_body_swallowed_total 3\n" in request(port, "GET", "/metrics").body, "counted")
 
 
 def test_binary_refused(s):

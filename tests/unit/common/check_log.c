@@ -3,6 +3,7 @@
 #include <check.h>
 #include <errno.h>
 #include <regex.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -136,7 +137,11 @@ START_TEST(errno_is_told_by_warn_and_kept_by_all)
 	log_warnx("open");
 	ck_assert_str_eq(heard_message(), "open");
 	close(listener);
-	close(STDERR_FILENO); /* each write fails now */
+	(void)signal(SIGPIPE, SIG_IGN);
+	errno = ENOENT;
+	log_info("x"); /* EPIPE */
+	ck_assert_int_eq(errno, ENOENT);
+	close(STDERR_FILENO); /* nothing can be written now */
 	errno = ENOENT;
 	log_debug("x");
 	log_info("x");
@@ -259,6 +264,17 @@ START_TEST(fatal_speaks_and_leaves)
 }
 END_TEST
 
+/* What becomes of credentials is said whatever LOG_LEVEL is. */
+START_TEST(the_audit_log_has_no_level)
+{
+	log_set_level(LOG_LEVEL_ERROR);
+	log_info("x");
+	ck_assert_str_eq(heard(), "");
+	log_audit(LOG_LEVEL_INFO, "set", "jti %d", 7);
+	ck_assert_str_eq(heard_message(), "audit: set: jti 7");
+}
+END_TEST
+
 int
 main(void)
 {
@@ -279,6 +295,7 @@ main(void)
 	    tc, long_lines_are_cut_and_marked, 0, (int)UTIL_COUNT(fillers));
 	tcase_add_loop_test(
 	    tc, fatal_speaks_and_leaves, 0, (int)UTIL_COUNT(leaves));
+	tcase_add_test(tc, the_audit_log_has_no_level);
 	suite_add_tcase(suite, tc);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Unit tests of worker/head: PROTOCOL.md §3 and §4, RFC 9110. */
+/* Unit tests of worker/head: protocol.md §3 and §4, RFC 9110. */
 #include <check.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -138,6 +138,17 @@ START_TEST(unanswered_is_dead_once)
 }
 END_TEST
 
+START_TEST(the_round_trip_is_measured)
+{
+	heartbeat_start(h);
+	heartbeat_now(h);
+	leave();
+	run_ms(30);
+	heartbeat_ack(h, last_ts);
+	ck_assert_int_ge(metrics_get(&metrics, METRICS_HEARTBEAT_RTT), 29);
+}
+END_TEST
+
 /* The ack of another one is no answer to this one. */
 START_TEST(another_ack_does_not_count)
 {
@@ -230,6 +241,7 @@ main(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, the_schedule_goes_on_and_the_first_ack_is_stability);
 	tcase_add_test(tc, unanswered_is_dead_once);
+	tcase_add_test(tc, the_round_trip_is_measured);
 	tcase_add_test(tc, another_ack_does_not_count);
 	tcase_add_test(tc, one_of_an_earlier_join_is_ignored);
 	tcase_add_test(tc, behind_moving_bytes_it_is_not_dead);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Unit tests of worker/phx: Phoenix Channels V2, as PROTOCOL.md has it. */
+/* Unit tests of worker/phx: Phoenix Channels V2, as protocol.md has it. */
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
