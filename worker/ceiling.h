@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How long a message may be that goes to Plugboard (PROTOCOL.md §2). One that
+ * How long a message may be that goes to Plugboard (protocol.md §2). One that
  * is too long for it ends the whole WebSocket with close code 1009, and with
  * it every other request there, and how long that is differs from one
  * Plugboard to the next: so it is learnt, for all tunnels together and beyond

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The Phoenix channel on one open WebSocket (PROTOCOL.md §2): join, heartbeat,
+ * The Phoenix channel on one open WebSocket (protocol.md §2): join, heartbeat,
  * references and their deadlines, refresh, leave; the events of Plugboard go
  * to whoever is named in the event table. phx_error and phx_close are mended
  * here, by joining again on the same socket.

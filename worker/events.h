@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The events that Plugboard pushes, and who answers each (PROTOCOL.md §2). */
+/* The events that Plugboard pushes, and who answers each (protocol.md §2). */
 #ifndef WORKER_EVENTS_H
 #define WORKER_EVENTS_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What may stand in a request's and an answer's head, and what may be passed
- * on (RFC 9110 §5 and §7.6; PROTOCOL.md §3 and §4). Pure.
+ * on (RFC 9110 §5 and §7.6; protocol.md §3 and §4). Pure.
  */
 #ifndef WORKER_HEAD_H
 #define WORKER_HEAD_H

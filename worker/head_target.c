@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Paths and targets of requests. The path was percent-decoded by Phoenix, once
- * (PROTOCOL.md §3); the application decodes what is encoded here, once, and so
+ * (protocol.md §3); the application decodes what is encoded here, once, and so
  * sees the same.
  */
 #include <string.h>

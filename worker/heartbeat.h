@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The heartbeat of one join (PROTOCOL.md §2, Liveness): sent on a fixed
+ * The heartbeat of one join (protocol.md §2, Liveness): sent on a fixed
  * schedule whatever else goes on, acknowledged within a deadline of its own or
  * the connection is dead, whatever else arrives and whatever TCP says. Knows
  * no Phoenix message.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Phoenix Channels, serializer V2: [join_ref, ref, topic, event, payload] as
- * JSON text (PROTOCOL.md §2). Parses where the bytes stand. Pure.
+ * JSON text (protocol.md §2). Parses where the bytes stand. Pure.
  */
 #ifndef WORKER_PHX_H
 #define WORKER_PHX_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One WebSocket to Plugboard (PROTOCOL.md §1): connect with token and vsn,
+ * One WebSocket to Plugboard (protocol.md §1): connect with token and vsn,
  * whole text messages in, a bounded queue of messages out, and one report of
  * its end. Knows no Phoenix message (channel.h does) and decides nothing about
  * when to connect again (tunnel.h does). All that libwebsockets does behind

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The life of each proxy_req (PROTOCOL.md §3 and §4): parsed, checked, let in
+ * The life of each proxy_req (protocol.md §3 and §4): parsed, checked, let in
  * or made to wait, sent to the backend (more than once where that is safe),
  * and answered on the join that it came from, by exactly one proxy_res. A
  * request whose join is over is ended and counted as lost. Each is a request

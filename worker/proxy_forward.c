@@ -98,7 +98,7 @@ static const struct backend_ops backend_ops = {
 /* --- what plugboard says -------------------------------------------------- */
 
 /* A body that was announced and is not there: Plugboard's own parsers have
- * swallowed it (PROTOCOL.md §3). */
+ * swallowed it (protocol.md §3). */
 static void
 note_length(struct proxied *p, int64_t declared, size_t len)
 {

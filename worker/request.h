@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The payload of a proxy_req (PROTOCOL.md §3), taken apart where it stands.
+ * The payload of a proxy_req (protocol.md §3), taken apart where it stands.
  * Pure.
  */
 #ifndef WORKER_REQUEST_H

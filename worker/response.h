@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One proxy_res message (PROTOCOL.md §4), encoded piece by piece from a body
+ * One proxy_res message (protocol.md §4), encoded piece by piece from a body
  * that is never turned into text as a whole: UTF-8 as strings, anything else
  * as iodata, arrays of bytes and strings that Plugboard writes out octet for
  * octet. Pure.

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the handshake asks Plugboard for (PROTOCOL.md §1). Pure. */
+/* What the handshake asks Plugboard for (protocol.md §1). Pure. */
 #ifndef WORKER_TARGET_H
 #define WORKER_TARGET_H
 

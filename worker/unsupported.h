@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Requests that a proxy_req cannot carry: their answer would need what the
- * wire does not have (PROTOCOL.md §4). Pure.
+ * wire does not have (protocol.md §4). Pure.
  */
 #ifndef WORKER_UNSUPPORTED_H
 #define WORKER_UNSUPPORTED_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The payloads of the ws_* events that Plugboard sends (PROTOCOL.md §5), taken
+ * The payloads of the ws_* events that Plugboard sends (protocol.md §5), taken
  * apart where they stand. Pure.
  */
 #ifndef WORKER_WS_EVENT_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The opening handshake of RFC 6455 §4 on the side of a client: what is sent
- * to the backend for a ws_check or ws_connect (PROTOCOL.md §5), and whether
+ * to the backend for a ws_check or ws_connect (protocol.md §5), and whether
  * its answer accepts it. Pure.
  */
 #ifndef WORKER_WS_HANDSHAKE_H

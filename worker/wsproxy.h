@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The ws_* events of Plugboard (PROTOCOL.md §5): each connection of a client
+ * The ws_* events of Plugboard (protocol.md §5): each connection of a client
  * is a session, with one WebSocket to the application.
  *
  * ws_check asks whether the application speaks WebSocket at this path for this

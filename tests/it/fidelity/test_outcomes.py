@@ -176,7 +176,7 @@ def test_malformed_requests(s):
 
 def test_a_request_id_that_comes_twice(s):
     """Each proxy_req is a request of its own, answered once; Plugboard takes
-    the first answer (PROTOCOL.md §4)."""
+    the first answer (protocol.md §4)."""
     phone = start(s)
     s.backend.on("/slow", Sleep(0.7), reply(b"slow"))
     s.backend.on("/fast", reply(b"fast"))
