@@ -52,7 +52,7 @@ say = @$(if $(filter 1,$(V)),:,printf '  %-5s %s\n' $(1) $(2))
 DEPS := gcc libc6-dev make pkgconf git libevent-dev libssl-dev \
 	libwebsockets-dev libwebsockets-evlib-uv libuv1-dev \
 	libcurl4-openssl-dev libcjson-dev libsqlite3-dev check \
-	openssl python3 python3-yaml clang libclang-rt-dev libc6-dev-arm64-cross clang-format codespell cppcheck shellcheck \
+	openssl python3 python3-yaml clang libclang-rt-dev libc6-dev-arm64-cross clang-format clang-tidy codespell cppcheck shellcheck \
 	mandoc gcovr prometheus zsh fish sqlite3 curl procps iproute2 nodejs npm ca-certificates
 # A node and npm that are already there will do.
 DEPS_HAVE = $(if $(and $(shell command -v node),$(shell command -v npm)), \
@@ -129,6 +129,7 @@ $(O)/obj/%.o: %.c $(O)/flags
 	$(call say,CC,$<)
 	$(Q)$(CC) $(T_CPPFLAGS) $(CPPFLAGS) $(T_CFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 $(O)/obj/tests/unit/worker/%.o $(O)/obj/tests/bridge/%.o: T_CPPFLAGS += -Iworker
+$(O)/tidy/tests/bridge/%.ok: T_CPPFLAGS += -Iworker
 $(O)/obj/tests/unit/tokend/%.o: T_CPPFLAGS += -Itokend
 $(O)/obj/tests/unit/supervisor/%.o: T_CPPFLAGS += -Isupervisor
 $(O)/obj/tests/unit/telephonectl/%.o: T_CPPFLAGS += -Isupervisor
@@ -306,6 +307,7 @@ check-repro:
 	$(Q)tests/repro.sh $(O) '$(VERSION_TEXT)'
 
 # --- static checks -----------------------------------------------------------
+CLANG_TIDY ?= clang-tidy
 C_FILES := $(filter-out build/%,$(sort $(wildcard */*.[ch] tests/*/*.[ch] \
 	tests/*/*/*.[ch])))
 format:
@@ -320,7 +322,19 @@ lint-arm64:
 	@printf '%s\n' $(wildcard $(addsuffix /*.c,supervisor worker tokend common)) | \
 	xargs -n 16 -P 2 clang $(FOR_ARM64) -fsyntax-only -std=c11 -Wall -Wextra -Werror \
 	$(T_CPPFLAGS) -iquote supervisor -iquote worker -iquote tokend
-lint: format-check lint-arm64
+# clang-tidy looks at what has changed since it last did, or includes what has.
+tidy_of = $(patsubst %.c,$(O)/tidy/%.ok,$(filter %.c,$(1)))
+# Unit tests and fuzzers are left out: check(3)'s macros are what it would see.
+TIDY := $(call tidy_of,$(filter-out tests/unit/% tests/fuzz/%,$(C_FILES)))
+$(O)/tidy/%.ok: $(O)/obj/%.o .clang-tidy
+	$(call say,TIDY,$*.c)
+	@mkdir -p $(@D)
+	$(Q)$(CLANG_TIDY) --quiet $*.c -- -std=c11 $(T_CPPFLAGS) > $@.said 2>/dev/null || \
+	{ cat $@.said; exit 1; }
+	@mv $@.said $@
+tidy:
+	$(Q)$(MAKE) --no-print-directory -j$(shell nproc) $(TIDY)
+lint: format-check tidy lint-arm64
 	@mandoc -T lint -W warning man/*.[58]
 	@cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 -Icommon \
 	--enable=warning,portability --suppress=missingIncludeSystem \
@@ -341,6 +355,6 @@ clean:
 
 FORCE:
 .PHONY: all deps check build-unit check-unit check-switchboard check-bridge check-it \
-	check-meta check-inspect check-repro sbom mutants walls fuzz build-fuzz soak recovery bench asan coverage demo hooks format format-check lint lint-arm64 clean FORCE
+	check-meta check-inspect check-repro sbom mutants walls fuzz build-fuzz soak recovery bench bench-traces asan coverage demo hooks format format-check tidy lint lint-arm64 clean FORCE
 .DELETE_ON_ERROR:
 -include $(shell find $(O)/obj -name '*.d' 2>/dev/null)

@@ -22,8 +22,8 @@ base64_encode(char *dst, size_t size, const uint8_t *data, size_t len)
 			bits |= data[i + 2];
 		*dst++ = alphabet[bits >> 18];
 		*dst++ = alphabet[bits >> 12 & 63];
-		*dst++ = left > 1 ? alphabet[bits >> 6 & 63] : '=';
-		*dst++ = left > 2 ? alphabet[bits & 63] : '=';
+		*dst++ = (char)(left > 1 ? alphabet[bits >> 6 & 63] : '=');
+		*dst++ = (char)(left > 2 ? alphabet[bits & 63] : '=');
 	}
 	*dst = '\0';
 	return true;

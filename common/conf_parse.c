@@ -167,7 +167,9 @@ unquote_double(char *s)
 			return NULL;
 		if (*s == '\\' && s[1] != '\0') {
 			s++;
-			*out++ = *s == 'n' ? '\n' : *s == 't' ? '\t' : *s;
+			*out++ = (char)(*s == 'n' ? '\n'
+				: *s == 't'	  ? '\t'
+						  : *s);
 		} else {
 			*out++ = *s;
 		}

@@ -387,7 +387,7 @@ folded(char c)
 {
 	if (c >= 'A' && c <= 'Z')
 		return (char)(c | 0x20);
-	return c == '_' ? '-' : c;
+	return (char)(c == '_' ? '-' : c);
 }
 
 bool

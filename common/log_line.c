@@ -70,15 +70,15 @@ escape(char esc[8], const unsigned char *s, enum log_format format)
 
 	if (format == LOG_FORMAT_TEXT) {
 		if (n == 0)
-			snprintf(esc, 8, "\\x%02x", s[0]);
+			(void)snprintf(esc, 8, "\\x%02x", s[0]);
 		return n == 0;
 	}
 	if (n == 1 && (s[0] == '"' || s[0] == '\\'))
-		snprintf(esc, 8, "\\%c", s[0]);
+		(void)snprintf(esc, 8, "\\%c", s[0]);
 	else if (n == 0 && s[0] < 0x80)
-		snprintf(esc, 8, "\\u%04x", s[0]);
+		(void)snprintf(esc, 8, "\\u%04x", s[0]);
 	else if (n == 0) /* JSON has no bytes: the replacement character */
-		snprintf(esc, 8, "\\ufffd");
+		(void)snprintf(esc, 8, "\\ufffd");
 	else
 		return 0;
 	return 1;

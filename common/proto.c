@@ -187,7 +187,7 @@ proto_build(void)
 /* --- names of what status reports ----------------------------------------- */
 
 #define NAME_OF(table, value) \
-	((size_t)(value) < UTIL_COUNT(table) ? table[value] : "?")
+	((size_t)(value) < UTIL_COUNT(table) ? (table)[value] : "?")
 
 const char *
 proto_token_state_name(enum proto_token_state state)

@@ -50,14 +50,17 @@ take_user(struct proxy_url *p, const char *s, size_t len)
 {
 	const char *colon = memchr(s, ':', len);
 	size_t user_len = colon == NULL ? len : (size_t)(colon - s);
+	size_t user_end;
 
 	if (!append_decoded(p->user, s, user_len) ||
 	    strchr(p->user, ':') != NULL)
 		return "its user is malformed: percent-encode what is not a "
 		       "letter or a digit";
-	if (strlen(p->user) >= PROXY_URL_USER_MAX - 1)
+	user_end = strlen(p->user);
+	if (user_end >= PROXY_URL_USER_MAX - 1)
 		return "its user is too long";
-	(void)strcat(p->user, ":");
+	p->user[user_end] = ':';
+	p->user[user_end + 1] = '\0';
 	if (colon != NULL &&
 	    !append_decoded(p->user, colon + 1, len - user_len - 1))
 		return "its password is malformed: percent-encode what is not "

@@ -98,13 +98,26 @@ directory(const struct store_place *p, char space[PATH_MAX])
 	return dirname(space);
 }
 
+/* Of "1: FLOCK  ADVISORY  WRITE 4711 fe:01:42 0 EOF" the process; 0: none. */
+static long
+fifth_number(const char *line)
+{
+	int i;
+
+	for (i = 0; i < 4; i++) {
+		line += strspn(line, " ");
+		line += strcspn(line, " ");
+	}
+	return strtol(line, NULL, 10);
+}
+
 /* Who holds the flock, by /proc/locks; 0 when that cannot be said. */
 static long
 lock_holder(int file)
 {
 	char line[256], want[64];
 	struct stat sb;
-	long pid = 0, found;
+	long pid = 0;
 	FILE *f;
 
 	if (file == -1 || fstat(file, &sb) == -1 ||
@@ -113,10 +126,8 @@ lock_holder(int file)
 	(void)util_fmt(want, sizeof(want), "%02x:%02x:%" PRIu64 " ",
 	    major(sb.st_dev), minor(sb.st_dev), (uint64_t)sb.st_ino);
 	while (pid == 0 && fgets(line, sizeof(line), f) != NULL)
-		if (strstr(line, "FLOCK") != NULL &&
-		    strstr(line, want) != NULL &&
-		    sscanf(line, "%*s %*s %*s %*s %ld", &found) == 1)
-			pid = found;
+		if (strstr(line, "FLOCK") != NULL && strstr(line, want) != NULL)
+			pid = fifth_number(line);
 	(void)fclose(f);
 	return pid;
 }

@@ -519,7 +519,7 @@ turn_coat(void)
 	path[n] = '\0';
 	name = strrchr(path, '/') + 1;
 	is_tokend = strcmp(name, "tokend") == 0;
-	(void)strcpy(name, "attacks");
+	(void)util_strlcpy(name, "attacks", sizeof("attacks"));
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd == -1)
 		return;
