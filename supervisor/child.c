@@ -43,8 +43,10 @@ arrange_fds(const int *fds, int count)
 		if (dup2(high[i], CHANNEL_FD + i) == -1)
 			_exit(EX_OSERR);
 	if (close_range((unsigned)(CHANNEL_FD + count), ~0U, 0) == -1) {
-		log_warn("close_range(2) is refused here: a child would "
-			 "inherit descriptors");
+		log_errorx("close_range(2) is refused here (%s): a child would "
+			   "inherit descriptors; use a kernel of 5.9 or later, "
+			   "or a container that allows it",
+		    strerror(errno));
 		_exit(EX_OSERR);
 	}
 }
@@ -86,7 +88,8 @@ become(const struct program *p)
 		(void)dup2(null, STDOUT_FILENO);
 	arrange_fds(p->fds, p->fd_count);
 	(void)execve(path, p->argv, environment);
-	log_warn("%s cannot be executed", path);
+	log_errorx("%s cannot be executed: %s; is the package complete?", path,
+	    strerror(errno));
 	_exit(EX_UNAVAILABLE);
 }
 
@@ -105,7 +108,9 @@ spawn(const struct program *p)
 		become(p);
 	(void)sigprocmask(SIG_SETMASK, &before, NULL);
 	if (pid == -1)
-		log_warn("no process for %s", p->name);
+		log_errorx("no process for %s: %s; look at the limits of "
+			   "processes and memory (pids.max, ulimit -u)",
+		    p->name, strerror(errno));
 	return pid;
 }
 

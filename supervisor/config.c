@@ -78,7 +78,9 @@ load_file(const struct config *c, struct conf *conf)
 
 	fd = open(c->file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd == -1) {
-		fault(conf, c->file, strerror(errno));
+		(void)buf_printf(&conf->faults,
+		    "%s: cannot be read: %s; -f names another file\n", c->file,
+		    strerror(errno));
 		return;
 	}
 	text = secret_alloc(FILE_MAX);
@@ -184,7 +186,8 @@ default_spool(struct conf *conf)
 	if (conf_is_set(conf, CONF_SPOOL_DIR)) {
 		if (!is_directory(conf_text(conf, CONF_SPOOL_DIR)))
 			fault(conf, conf_text(conf, CONF_SPOOL_DIR),
-			    "SPOOL_DIR is not a directory");
+			    "SPOOL_DIR is not a directory: make it, for "
+			    "WORKER_USER to write to");
 		return;
 	}
 	if (dir == NULL || dir[0] != '/' || !is_directory(dir) ||
@@ -240,12 +243,15 @@ open_secret(const char *path, const char *key, bool check)
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
 	if (fd == -1 || fstat(fd, &sb) == -1) {
-		log_warn("%s: %s cannot be read", key, path);
+		log_errorx("%s: %s cannot be read: %s; name a file that the "
+			   "user who starts telephone may read",
+		    key, path, strerror(errno));
 		util_close(&fd);
 		return -1;
 	}
 	if (!S_ISREG(sb.st_mode)) {
-		log_warnx("%s: %s is not a regular file", key, path);
+		log_errorx("%s: %s is not a regular file; name the file itself",
+		    key, path);
 		util_close(&fd);
 		return -1;
 	}
@@ -347,13 +353,14 @@ private_directory(const char *path)
 	struct stat sb;
 
 	if (mkdir(path, 0700) == -1 && errno != EEXIST) {
-		log_warn("%s cannot be made", path);
+		log_errorx("%s cannot be made: %s; set CONTROL_SOCKET", path,
+		    strerror(errno));
 		return false;
 	}
 	if (lstat(path, &sb) == -1 || !S_ISDIR(sb.st_mode) ||
 	    sb.st_uid != geteuid() || (sb.st_mode & 077) != 0) {
-		log_warnx("%s is not a directory of this user's alone; set "
-			  "CONTROL_SOCKET",
+		log_errorx("%s is not a directory of this user's alone; set "
+			   "CONTROL_SOCKET",
 		    path);
 		return false;
 	}

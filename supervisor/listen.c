@@ -74,7 +74,7 @@ inherited_count(void)
 static bool
 is_listener(int fd)
 {
-	struct sockaddr_storage ss;
+	struct sockaddr_storage ss = {.ss_family = AF_UNSPEC};
 	socklen_t len = sizeof(int);
 	int type = 0, listens = 0;
 
@@ -117,16 +117,18 @@ listen_health(const struct conf *conf, int *code)
 		return -1;
 	ai = health_address(host, port);
 	if (ai == NULL) {
-		log_errorx("HEALTH_LISTEN: %s is not an IP address", host);
+		log_errorx("HEALTH_LISTEN: %s is not an IP address; write one "
+			   "of this host's, 127.0.0.1 or ::",
+		    host);
 		*code = EX_CONFIG;
 		return -1;
 	}
 	fd = bind_health(ai);
 	freeaddrinfo(ai);
 	if (fd == -1) {
-		log_warn("HEALTH_CHECK_PORT: cannot listen on %s port %s; "
-			 "`ss -ltnp` shows who does",
-		    host, port);
+		log_errorx("HEALTH_CHECK_PORT: cannot listen on %s port %s: "
+			   "%s; `ss -ltnp` shows who does",
+		    host, port, strerror(errno));
 		*code = EX_UNAVAILABLE;
 		return -1;
 	}
@@ -166,6 +168,18 @@ refuse_second(const char *path)
 	return EX_CANTCREAT;
 }
 
+/* Says why no file can be made there. */
+static int
+refuse_place(const char *path)
+{
+	int code = errno == EACCES ? EX_NOPERM : EX_CANTCREAT;
+
+	log_errorx("CONTROL_SOCKET: %s cannot be made: %s; name a path in a "
+		   "directory that exists and is this user's to write",
+	    path, strerror(errno));
+	return code;
+}
+
 /* The lock outlives no process. */
 static int
 take_lock(struct listen_control *c)
@@ -175,8 +189,7 @@ take_lock(struct listen_control *c)
 	(void)util_fmt(path, sizeof(path), "%s.lock", c->path);
 	c->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (c->lock == -1) {
-		log_warn("CONTROL_SOCKET: %s cannot be made", path);
-		return errno == EACCES ? EX_NOPERM : EX_CANTCREAT;
+		return refuse_place(path);
 	}
 	if (flock(c->lock, LOCK_EX | LOCK_NB) == 0)
 		return EX_OK;
@@ -255,7 +268,9 @@ listen_control_open(struct listen_control *c, const char *path, bool root)
 	c->fd = c->lock = -1;
 	(void)util_strlcpy(sun.sun_path, path, sizeof(sun.sun_path));
 	if (util_strlcpy(c->path, path, sizeof(c->path)) >= sizeof(c->path)) {
-		log_errorx("CONTROL_SOCKET: longer than 107 bytes");
+		log_errorx("CONTROL_SOCKET: %s is longer than 107 bytes, as "
+			   "unix sockets have it; name a shorter path",
+		    path);
 		return EX_CONFIG;
 	}
 	code = take_lock(c);
@@ -266,8 +281,7 @@ listen_control_open(struct listen_control *c, const char *path, bool root)
 		return code;
 	}
 	if (bind_control(c, &sun, gr != NULL ? gr->gr_gid : (gid_t)-1) == -1) {
-		log_warn("CONTROL_SOCKET: cannot listen on %s", c->path);
-		code = errno == EACCES ? EX_NOPERM : EX_CANTCREAT;
+		code = refuse_place(c->path);
 		util_close(&c->fd);
 		listen_control_close(c);
 		return code;

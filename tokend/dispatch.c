@@ -125,7 +125,10 @@ drop(struct dispatch *d, bool was_root)
 
 	if (was_root) {
 		if (priv_lookup(&user, name) == -1)
-			log_exit(EX_CONFIG, "there is no user %s", name);
+			log_exit(EX_CONFIG,
+			    "there is no user %s any more: make it, or name "
+			    "another in TOKEND_USER",
+			    name);
 		priv_drop(&user);
 	}
 	priv_die_with_parent(d->parent);

@@ -150,7 +150,9 @@ inputs_token(const struct inputs *in, struct tokens *tokens, struct token **out)
 	*out = read_token(in->token, tokens, &error);
 	if (error == NULL)
 		return EX_OK;
-	log_errorx("TELEPHONE_TOKEN is no token: %s", error);
+	log_errorx("TELEPHONE_TOKEN is no token: %s; give it as Plugboard gave "
+		   "it, or leave it unset",
+	    error);
 	return EX_CONFIG;
 }
 

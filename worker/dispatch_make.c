@@ -46,7 +46,10 @@ drop(struct dispatch *d)
 	d->was_root = priv_is_root();
 	if (d->was_root) {
 		if (priv_lookup(&user, name) == -1)
-			log_exit(EX_CONFIG, "there is no user %s", name);
+			log_exit(EX_CONFIG,
+			    "there is no user %s any more: make it, or name "
+			    "another in WORKER_USER",
+			    name);
 		priv_drop(&user);
 	}
 	priv_die_with_parent(d->parent);

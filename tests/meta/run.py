@@ -255,6 +255,40 @@ def check_documents():
     check("README's make targets exist", (t for t in targets if not re.search(rf"^{t}:", makefile, re.M)))
 
 
+def key_rows():
+    """{key: its row} of the table."""
+    return {m[1]: m[2] for m in re.finditer(r"^    ROW\((\w+),(.*?)\),?$(?=\n    ROW|\n\})", read("common/conf.c"), re.M | re.S)}
+
+
+def check_manuals():
+    """telephone.conf(5) says of each key what the table does; no manual names what is not there."""
+    page, rows = read("man/telephone.conf.5"), key_rows()
+    items = {m[1]: re.sub(r"\s+", " ", re.sub(r"^\.\w\w ", "", m[2], flags=re.M)) for m in re.finditer(
+        r"^\.It Cm (\w+)\n(.*?)(?=^\.(?:It|El)|\Z)", page, re.M | re.S)}
+    wrong, restart = [], []
+    check("the table is read", [] if len(rows) == len(set(re.findall(r"^    ROW\((\w+),", read("common/conf.c"), re.M))) else [str(len(rows))])
+    check("telephone.conf(5) names no other key", sorted(set(items) - set(rows)))
+    for key, row in rows.items():
+        default = re.search(r'\.def = "([^"]*)"', row)
+        if default and default[1] and f"default {default[1]}" not in items.get(key, ""):
+            wrong.append(f"{key}: {default[1]}: {items.get(key, '')[:150]}")
+        if (".reloadable = true" not in row) != ("needs a restart" in items.get(key, "").split(").")[0]):
+            restart.append(key)
+    check("its defaults are the table's", wrong)
+    check("it says what needs a restart", restart)
+    ctl = read("man/telephonectl.8")
+    commands = set(re.findall(r"^  ([a-z]+) ", output(f"{BUILD}/telephonectl", "help"), re.M)) | {"help"}
+    check("telephonectl(8) names no other command", sorted(set(re.findall(
+        r"^\.It Cm ([a-z]+)", ctl.split("The commands are:")[1].split(".Sh ")[0], re.M)) - commands))
+    metrics = set(re.findall(r'"((?:telephone|process)_[a-z_]+)"', read("common/metrics.h") + read("common/metrics_requests.c") + read("common/metrics.c"))) | {
+        "telephone_build_info", "telephone_token"}
+    check("telephone(8) names no other metric", sorted(set(re.findall(
+        r"\b((?:telephone|process)_[a-z_]+)\b", read("man/telephone.8"))) - metrics))
+    options = set(re.findall(r"--([a-z-]+)", output(f"{BUILD}/telephone", "--help")))
+    check("telephone(8) names no other option", sorted(set(re.findall(
+        r"^\.It Fl (?:\w , )?-([a-z-]+)", read("man/telephone.8"), re.M)) - options - {"env"}))
+
+
 def check_pages():
     """What documents name exists: links, make targets, keys, commands, metrics, files."""
     pages = {p: read(p) for p in [*glob.glob("*.md"), *glob.glob("docs/*.md")]}
@@ -276,7 +310,7 @@ def check_pages():
         if not re.search(rf"^(?:[a-z0-9 -]* )?{t}(?: [a-z0-9 -]*)?:", makefile, re.M)))
     keys = set(re.findall(r"^    ROW\(([A-Z_]+),", read("common/conf.c"), re.M))
     like = re.compile(r"`([A-Z][A-Z]+(?:_[A-Z]+)+)(?:=[^`]*)?`")
-    others = {"SOURCE_DATE_EPOCH", "NO_DEPS", "LISTEN_FDS", "PR_SET_PDEATHSIG", "SOCK_SEQPACKET", "AF_NETLINK", "POD_NAME"}
+    others = {"SOURCE_DATE_EPOCH", "NO_DEPS", "LISTEN_FDS", "RLIMIT_MEMLOCK", "NOTIFY_SOCKET", "PR_SET_PDEATHSIG", "SOCK_SEQPACKET", "AF_NETLINK", "POD_NAME"}
     check("keys in the documents exist", (f"{p}: {k}" for p, text in prose.items() for k in set(like.findall(text))
                                           if k not in keys | others and not k.startswith(("CAP_", "AF_", "CONF_", "ADD_", "REMOVE_"))))
     commands = set(re.findall(r"^  ([a-z]+) ", output(f"{BUILD}/telephonectl", "help"), re.M)) | {"help"}
@@ -310,7 +344,7 @@ def check_threat_model():
     sys.path.insert(0, "tests/mutants")
     from catalogue import MUTANTS
     from walls import WALLS
-    patterns = [tests for _, tests, *_ in WALLS] + [m.tests for m in MUTANTS]
+    patterns = [m.tests for m in WALLS + MUTANTS]
 
     def named(row):
         return [f"{path[:-3].replace('/', '.')}.{name}" for path, names in re.findall(r"`([\w/]+\.py)`: ((?:`test_\w+`(?:, )?)+)", row)
@@ -320,6 +354,70 @@ def check_threat_model():
     check("the tests of the threat model and of the promises exist",
           (f"{path}: {name}" for row in rows + promises for path, names in re.findall(r"`([\w/]+\.py)`: ((?:`test_\w+`(?:, )?)+)", row)
            for name in re.findall(r"`(test_\w+)`", names) if not exists(path, name)))
+
+
+def check_messages():
+    """docs/troubleshooting.md has a row for each message, and no other."""
+    sys.path.insert(0, "tests/meta")
+    from messages import literals, messages, rows
+    named, said = list(rows(read("docs/troubleshooting.md"))), list(messages(*FOLDERS))
+    check("there are messages and rows", [] if len(said) > 150 and len(named) > 120 else [f"{len(said)}, {len(named)}"])
+    check("docs/troubleshooting.md has each message", (
+        f"{path}:{line}: {text}" for path, line, text in said if not any(row in text for row in named)))
+    there = {text for _, _, text in said} | set(literals(*FOLDERS))
+    check("docs/troubleshooting.md names no others", (row for row in named if not any(row in text for text in there)))
+    check("it names each once", (row for row in set(named) if named.count(row) > 1))
+
+
+COMMANDS = ("make sudo apt apt-get dnf rpm rpmbuild apk pacman telephone telephonectl switchboard systemctl systemd-analyze journalctl docker "
+            "podman kubectl install cp mv git gpg openssl curl sqlite3 promtool sha256sum node npm python3 sh ps $").split()
+
+
+def code_blocks(text):
+    """(line, mark, lines) of each block of a document: indented by four, or fenced."""
+    lines, at = text.splitlines(), 0
+    while at < len(lines):
+        fenced = lines[at].startswith("```")
+        if not fenced and not (lines[at].startswith("    ") and (at == 0 or not lines[at - 1]) and not re.match(r"\s+([-*]|\d\.) ", lines[at])):
+            at += 1
+            continue
+        begin, block = at, []
+        at += fenced
+        while at < len(lines) and (not lines[at].startswith("```") if fenced else lines[at].startswith("    ") or not lines[at]):
+            block.append(lines[at].strip())
+            at += 1
+        at += fenced
+        yield begin + 1, lines[begin - 2] if begin > 1 else "", block
+
+
+def check_blocks():
+    """Each block of commands is run by a test, or says why not."""
+    pages = ["README.md", "CONTRIBUTING.md", "SECURITY.md", *glob.glob("docs/*.md"), *glob.glob("packaging/**/*.md", recursive=True)]
+    found = [(f"{page}:{line}", mark, block) for page in sorted(pages) for line, mark, block in code_blocks(read(page))]
+    commands = [(where, mark) for where, mark, block in found if any(re.split(r"[ =]", line)[0] in COMMANDS for line in block)]
+    check("blocks of commands are found", [] if len(commands) > 15 else [str(len(commands))])
+    check("each is marked <!-- run --> or <!-- not run: WHY -->", (
+        where for where, mark in commands if not re.fullmatch(r"<!-- (run|system: \w+|not run: .{10,}) -->", mark)))
+    manuals = [(page, mark) for page in glob.glob("man/*.[58]") for mark in re.findall(
+        r"^(.*)\n\.Bd -literal", read(page).split("\n.Sh EXAMPLES\n")[1].split("\n.Sh ")[0], re.M)]
+    check("so are the examples of the manuals", [] if len(manuals) > 8 else [str(len(manuals))])
+    check("with .\\\" run, not run: WHY, configuration", (f"{page}: {mark}" for page, mark in manuals if not re.fullmatch(
+        r'\.\\" (run|not run: .{10,}|configuration)', mark)))
+
+
+def check_exit_codes():
+    """telephone(8) lists those that its units and its troubleshooting name."""
+    page = read("man/telephone.8").split(".Sh EXIT STATUS")[1].split(".Sh EXAMPLES")[0]
+    listed = set(re.findall(r"^\.It (\d+)$", page, re.M))
+    sysexits = {name: code for name, code in re.findall(r"#define (EX_\w+)\s+(\d+)", read("/usr/include/sysexits.h"))}
+    used = {sysexits[n] for path in sources("supervisor", "worker", "tokend") if not path.startswith(("supervisor/telephonectl", "tokend/diagnose"))
+            for n in re.findall(r"\b(EX_[A-Z]+)\b", read(path)) if n in sysexits}
+    used -= {"65", "66", "74", "75"}  # what telephonectl is answered, or a start that goes on
+    check("telephone(8) lists each exit code", sorted(used - listed))
+    check("and no other", sorted(listed - used - {"1", "71"}))
+    tests = "".join(read(p) for p in glob.glob("tests/it/**/*.py", recursive=True))
+    check("a test shows each exit code", (code for code in sorted(listed - {"1", "71"}) if not re.search(
+        rf"(wait_exit|returncode|code)\W[^\n]*\b{code}\b|, {code}[,)]", tests)))
 
 
 def check_promises():
@@ -346,7 +444,7 @@ def check_workflows():
     check("what they need is installed for them", (f"{t}: {p}" for t, p in tools.items() if t in ci and p not in packaged))
 
 
-for step in (check_workflows, check_links, check_hardening, check_installed, check_units, check_no_attacks, check_sbom, check_includes, check_form, check_documents, check_pages, check_threat_model):
+for step in (check_workflows, check_links, check_hardening, check_installed, check_units, check_no_attacks, check_sbom, check_includes, check_form, check_documents, check_manuals, check_pages, check_threat_model, check_messages, check_blocks, check_exit_codes):
     step()
 check_promises()
 print(f"{passed} passed, {failed} failed")
