@@ -326,10 +326,11 @@ lint-arm64:
 tidy_of = $(patsubst %.c,$(O)/tidy/%.ok,$(filter %.c,$(1)))
 # Unit tests and fuzzers are left out: check(3)'s macros are what it would see.
 TIDY := $(call tidy_of,$(filter-out tests/unit/% tests/fuzz/%,$(C_FILES)))
-$(O)/tidy/%.ok: $(O)/obj/%.o .clang-tidy
-	$(call say,TIDY,$*.c)
+$(O)/tidy/%.ok: %.c .clang-tidy tests/.clang-tidy
+	$(call say,TIDY,$<)
 	@mkdir -p $(@D)
-	$(Q)$(CLANG_TIDY) --quiet $*.c -- -std=c11 $(T_CPPFLAGS) > $@.said 2>/dev/null || \
+	@$(CC) -std=c11 $(T_CPPFLAGS) -MM -MP -MT $@ -MF $(@:.ok=.d) $<
+	$(Q)$(CLANG_TIDY) --quiet $< -- -std=c11 $(T_CPPFLAGS) > $@.said 2>/dev/null || \
 	{ cat $@.said; exit 1; }
 	@mv $@.said $@
 tidy:
@@ -357,4 +358,4 @@ FORCE:
 .PHONY: all deps check build-unit check-unit check-switchboard check-bridge check-it \
 	check-meta check-inspect check-repro sbom mutants walls fuzz build-fuzz soak recovery bench bench-traces asan coverage demo hooks format format-check tidy lint lint-arm64 clean FORCE
 .DELETE_ON_ERROR:
--include $(shell find $(O)/obj -name '*.d' 2>/dev/null)
+-include $(shell find $(O)/obj $(O)/tidy -name '*.d' 2>/dev/null)
