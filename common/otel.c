@@ -83,10 +83,12 @@ decode(char *dst, const char *s, size_t len)
 		int c = (unsigned char)s[i];
 
 		if (c == '%') {
-			if (len - i < 3 || hex(s[i + 1]) < 0 ||
-			    hex(s[i + 2]) < 0)
+			int high = len - i < 3 ? -1 : hex(s[i + 1]);
+			int low = high < 0 ? -1 : hex(s[i + 2]);
+
+			if (low < 0)
 				return false;
-			c = hex(s[i + 1]) << 4 | hex(s[i + 2]);
+			c = high * 16 + low;
 			i += 2;
 		}
 		if (c == '\0')

@@ -71,7 +71,7 @@ TELL = [
     Mutant("metrics: never forget a tunnel that was joined", METRICS + "figures_follow",
            without("\t\tmetrics_add(c->params.metrics, METRICS_TUNNELS_JOINED, -1);\n")),
     # --- health -------------------------------------------------------------------------
-    Mutant("health: send a body for HEAD", HEALTH + "small_and_strict", ("\tif (!is_head)\n", "\tif (!is_head || a->status == 200)\n")),
+    Mutant("health: send a body for HEAD", HEALTH + "small_and_strict", ("\tif (!is_head && a->fixed == NULL)\n", "\tif (a->fixed == NULL)\n")),
     Mutant("health: take any method", U_HEAD, ("\t\treturn 405;\n", "\t\treturn take_target(sp + 1, (size_t)(version - sp - 1), out);\n")),
     Mutant("health: take a body", U_HEAD, ("if (is_named(line, n, \"transfer-encoding\"))\n\t\treturn 413;", "if (is_named(line, n, \"transfer-encoding\"))\n\t\treturn 200;")),
     Mutant("health: take a head without end", HEALTH + "small_and_strict", ("len < HTTP_HEAD_MAX ? 0 : 431", "0")),
