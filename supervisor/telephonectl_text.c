@@ -38,7 +38,7 @@ text_width(unsigned min, unsigned max)
 {
 	const char *columns = getenv("COLUMNS");
 	struct winsize size;
-	int n = columns == NULL ? 0 : atoi(columns);
+	long n = columns == NULL ? 0 : strtol(columns, NULL, 10);
 	unsigned width;
 
 	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
