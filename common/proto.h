@@ -58,6 +58,7 @@ enum proto_type {
 	PROTO_TOKEN_ROTATE,   /* ctl → supervisor → tokend */
 	PROTO_TOKEN_REPORT,   /* tokend → supervisor → ctl: how that went */
 	PROTO_RELOAD,	      /* ctl → supervisor */
+	PROTO_DRAIN,	      /* ctl → supervisor: DONE comes at the end */
 	PROTO_RECONNECT, /* ctl → supervisor → worker: the network changed */
 	PROTO_INSPECT,	 /* supervisor → worker: the page's token */
 	PROTO_VERSION,	 /* ctl → supervisor */

@@ -51,6 +51,12 @@ control_set_timer(struct client *c, int seconds)
 	(void)evtimer_add(c->timer, &tv);
 }
 
+void
+control_no_timer(struct client *c)
+{
+	(void)evtimer_del(c->timer);
+}
+
 static void
 on_frame(struct peer *peer, struct ipc_frame *frame, void *arg)
 {

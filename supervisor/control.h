@@ -24,5 +24,7 @@ void control_status(struct control *, const struct ipc_frame *);
 void control_report(struct control *, const struct ipc_frame *);
 /* tokend is gone, and with it what it was asked. */
 void control_tokend_end(struct control *);
+/* The service has ended, with this exit code: tells those who wait for it. */
+void control_stopped(struct control *, int code);
 
 #endif

@@ -106,7 +106,7 @@ control_status(struct control *control, const struct ipc_frame *frame)
 	}
 }
 
-/* --- reload, reconnect, version, log -------------------------------------- */
+/* --- reload, drain, reconnect, version, log ------------------------------- */
 
 static void
 on_reload_text(const char *line, void *arg)
@@ -134,6 +134,29 @@ on_reload(struct client *c, struct ipc_frame *frame)
 	c->reloading = true;
 	control_set_timer(c, CONTROL_RELOAD_S);
 	reload_start(c->control->service, &reload_ops, c);
+}
+
+/* How long it takes is the service's own bound; nothing is to be said to this
+ * client before that. */
+static void
+on_drain(struct client *c, struct ipc_frame *frame)
+{
+	(void)frame;
+	c->draining = true;
+	control_no_timer(c);
+	service_drain(c->control->service);
+}
+
+void
+control_stopped(struct control *control, int code)
+{
+	struct client *c, *next;
+
+	for (c = TAILQ_FIRST(&control->clients); c != NULL; c = next) {
+		next = TAILQ_NEXT(c, entry);
+		if (c->draining)
+			send_done(c, code);
+	}
 }
 
 static void
@@ -277,6 +300,7 @@ static const struct {
 } table[] = {
     {PROTO_STATUS, on_status},
     {PROTO_RELOAD, on_reload},
+    {PROTO_DRAIN, on_drain},
     {PROTO_RECONNECT, on_reconnect},
     {PROTO_VERSION, on_version},
     {PROTO_LOG_LEVEL, on_log_level},

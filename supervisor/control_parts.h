@@ -24,6 +24,7 @@ struct client {
 	struct event *timer;
 	bool wants_worker, wants_tokend; /* a status not yet come */
 	bool reloading;
+	bool draining;	   /* waits for the end of the service */
 	uint32_t token_id; /* asked of tokend and not yet answered, 0: none */
 };
 
@@ -43,6 +44,7 @@ struct control {
 void control_drop(struct client *);
 int control_release(struct client *);
 void control_set_timer(struct client *, int seconds);
+void control_no_timer(struct client *);
 
 /* control_answer.c: answers a question; the client may be gone after it. */
 void control_ask(struct client *, struct ipc_frame *);

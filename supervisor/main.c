@@ -189,6 +189,7 @@ run_service(struct service *s)
 		s->exit_code = EX_SOFTWARE;
 	for (i = 0; i < UTIL_COUNT(signals.event); i++)
 		event_free(signals.event[i]);
+	control_stopped(s->control, s->exit_code);
 	control_free(s->control);
 	listen_control_close(&control);
 	log_info("stopped");

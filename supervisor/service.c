@@ -209,6 +209,10 @@ service_stop(struct service *s, int code)
 	    conf_num(&s->conf, CONF_SHUTDOWN_TIMEOUT) + LEAVE_SLACK_MS;
 	size_t i;
 
+	if (s->stopping && s->drain_asked && code == EX_OK) {
+		s->drain_asked = false;
+		return; /* the first one, of whoever knows of no drain */
+	}
 	if (s->stopping) {
 		log_warnx("stopping at once");
 		s->exit_code = code != EX_OK ? code : 1;
@@ -226,6 +230,16 @@ service_stop(struct service *s, int code)
 		if (leaving[i] != NULL)
 			(void)child_stop(leaving[i], PROTO_STOP_END);
 	continue_stop(s);
+}
+
+void
+service_drain(struct service *s)
+{
+	if (s->stopping)
+		return;
+	log_info("drain: stopping");
+	s->drain_asked = true;
+	service_stop(s, EX_OK);
 }
 
 void

@@ -61,6 +61,7 @@ struct service {
 	bool ready;  /* both children have been READY */
 	bool joined; /* so the worker said last */
 	bool stopping;
+	bool drain_asked; /* … by telephonectl, and by no signal yet */
 	int exit_code;
 };
 
@@ -75,6 +76,10 @@ int service_start(struct service *);
 /* Drains, stops all children, ends the loop; `code` is main's. The second
  * call ends everything at once. */
 void service_stop(struct service *, int code);
+
+/* The same on behalf of an operator; again and again it is one drain, and the
+ * first signal that comes meanwhile only joins it. */
+void service_drain(struct service *);
 
 /* Starts a worker of the present configuration beside the one that serves, as
  * `fresh`. 0 or -1. */

@@ -86,6 +86,12 @@ run_reload(const char *path, int argc, char **argv)
 }
 
 static int
+run_drain(const char *path, int argc, char **argv)
+{
+	return ask_plain(path, argc, argv, PROTO_DRAIN);
+}
+
+static int
 run_reconnect(const char *path, int argc, char **argv)
 {
 	return ask_plain(path, argc, argv, PROTO_RECONNECT);
@@ -158,6 +164,7 @@ static const struct command {
     {"top", "[-d SECONDS] [-n FRAMES]",
 	"rates, latencies, tunnels, what is slow and what failed, live",
 	telephonectl_top},
+    {"drain", "", "answer what is in flight, leave, and end", run_drain},
     {"reconnect", "", "the network has changed: try again at once",
 	run_reconnect},
     {"log", "LEVEL [PROCESS]",

@@ -118,6 +118,7 @@ telephonectl_connect(const char *path, int *code)
 
 struct talk {
 	int fd;
+	int answer_ms; /* how long an answer may take, -1: as long as it does */
 	struct answers *answers;
 	uint8_t space[IPC_FRAME_MAX];
 };
@@ -129,7 +130,7 @@ receive(struct talk *t, struct ipc_frame *frame)
 	struct pollfd p = {.fd = t->fd, .events = POLLIN};
 	const char *fault;
 
-	if (poll(&p, 1, ANSWER_MS) <= 0) {
+	if (poll(&p, 1, t->answer_ms) <= 0) {
 		(void)telephonectl_fail(0, "the telephone does not answer", "");
 		return -1;
 	}
@@ -220,6 +221,8 @@ telephonectl_ask(
 
 	memset(answers, 0, sizeof(*answers));
 	t.answers = answers;
+	/* A drain has its bound there, SHUTDOWN_TIMEOUT; its end is heard. */
+	t.answer_ms = question->type == PROTO_DRAIN ? -1 : ANSWER_MS;
 	t.fd = telephonectl_connect(path, &code);
 	if (t.fd == -1)
 		return code;

@@ -2,7 +2,7 @@
 """Reloads, restarts and drains under a steady load: what is lost is what
 crossed phx_leave on the wire, as the telephone says itself, and nothing else.
 """
-import concurrent.futures, re, signal, time
+import concurrent.futures, re, signal, subprocess, time
 
 import load
 from harness import check, equal, free_port, request, until
@@ -239,3 +239,56 @@ def test_a_tunnel_dies_in_a_drain(s):
     check(phone.has_log(r"drained: 2 requests finished, 2 lost with their tunnel, none abandoned"), "it says how many")
     equal(s.counter("connects"), 2, "nobody dials in a drain")
     equal(s.counter("proxy_res_late"), 0, "answers that nobody waited for")
+
+
+# --- telephonectl drain -------------------------------------------------------
+
+def drain(phone):
+    return subprocess.Popen([f"{phone.stage.bin}/telephonectl", "-s", phone.env["CONTROL_SOCKET"], "drain"],
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True, env={})
+
+
+def draining(phone, count=1):
+    asked = [drain(phone) for _ in range(count)]
+    phone.wait_log(r"info worker: draining: 2 requests in flight")
+    return asked
+
+
+def test_drain_by_telephonectl(s):
+    """It returns at the end, and not before; two who ask are one drain."""
+    phone = s.start()
+    slow = slow_ones(s, phone, 2, 3000)
+    asked = draining(phone, 2)
+    check(all(a.poll() is None for a in asked), "they wait")
+    equal([f.result().status for f in slow], [200, 200])
+    equal([(a.wait(20), *a.communicate()) for a in asked], [(0, "", "")] * 2)
+    phone.wait_exit(0)
+    check(phone.has_log(r"drained: 2 requests finished, none abandoned"), "all were answered")
+    equal(drain(phone).wait(20), 69, "nobody is there")
+
+
+def test_a_signal_joins_a_drain(s):
+    """Whoever stops the service knows nothing of the drain; the second signal means it."""
+    phone = s.start()
+    slow = slow_ones(s, phone, 2, 3000)
+    asked, = draining(phone)
+    phone.signal(signal.SIGTERM)
+    equal([f.result().status for f in slow], [200, 200])
+    phone.wait_exit(0)
+    equal(asked.wait(20), 0)
+    phone = s.start(wait="ready", CONTROL_SOCKET=f"{s.dir}/second.sock", TOKEN_DB_PATH=f"{s.dir}/second.db")
+    phone.wait_joined()
+    slow = slow_ones(s, phone, 2, 20000)
+    asked, = draining(phone)
+    for count in (1, 2):
+        phone.signal(signal.SIGTERM)
+        phone.wait_log("Terminated: stopping", count=count)
+    phone.wait_exit(1)
+    equal(asked.wait(20), 1)
+    check(phone.has_log("warn telephone: stopping at once"), "it is forced")
+
+
+def test_telephonectl_drain_is_plain(s):
+    phone = s.start()
+    equal(phone.ctl("drain", "now").returncode, 64)
+    equal(s.call("GET", "/bytes/5").status, 200)

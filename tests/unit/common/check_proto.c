@@ -77,6 +77,7 @@ static const struct route {
     {PROTO_TOKEN_REPORT, "TOKEN_REPORT", T, S, R, 48, 1069, false},
     {PROTO_TOKEN_REPORT, "TOKEN_REPORT", S, C, R, 48, 1069, false},
     {PROTO_RELOAD, "RELOAD", C, S, R, 0, 0, false},
+    {PROTO_DRAIN, "DRAIN", C, S, R, 0, 0, false},
     {PROTO_RECONNECT, "RECONNECT", C, S, R, 0, 0, false},
     {PROTO_RECONNECT, "RECONNECT", S, W, R, 0, 0, false},
     {PROTO_INSPECT, "INSPECT", S, W, U, 36, 36, false},
