@@ -271,6 +271,10 @@ recovery: deps
 bench: deps
 	$(Q)$(MAKE) --no-print-directory $(PROGS)
 	$(Q)$(PYTHON) -B tests/bench/run.py $(O)
+# … and what it says of tracing.
+bench-traces: deps
+	$(Q)$(MAKE) --no-print-directory $(PROGS)
+	$(Q)$(PYTHON) -B tests/bench/run.py $(O) --traces
 asan: deps
 	$(Q)$(MAKE) --no-print-directory VARIANT=asan WERROR=1 \
 	all check-unit check-switchboard check-bridge check-it
@@ -356,6 +360,6 @@ clean:
 
 FORCE:
 .PHONY: all deps check build-unit check-unit check-switchboard check-bridge check-it \
-	check-meta check-inspect check-repro sbom mutants walls fuzz build-fuzz soak recovery bench asan coverage demo hooks format format-check tidy lint lint-arm64 clean FORCE
+	check-meta check-inspect check-repro sbom mutants walls fuzz build-fuzz soak recovery bench bench-traces asan coverage demo hooks format format-check tidy lint lint-arm64 clean FORCE
 .DELETE_ON_ERROR:
 -include $(shell find $(O)/obj $(O)/tidy -name '*.d' 2>/dev/null)

@@ -14,7 +14,7 @@
 #define BYTES_MAX (INT64_C(1) << 60)
 
 /* In front of a page's entries. */
-#define PAGE_HEAD_LEN (8 + 8 + 1 + 1 + 4)
+#define PAGE_HEAD_LEN (8 + 8 + 1 + 1)
 /* One entry at its longest: seven texts, and the numbers. */
 #define ENTRY_MAX                                                             \
 	(EXCHANGE_ID_MAX + EXCHANGE_TRACE_MAX + EXCHANGE_METHOD_MAX +         \
@@ -165,7 +165,6 @@ watch_page_end(struct pack *p, const struct watch_page *page)
 	pack_u64(&head, page->oldest);
 	pack_u8(&head, page->more);
 	pack_u8(&head, page->draining);
-	pack_u32(&head, page->running);
 	return pack_ok(&head) ? end(p) : -1;
 }
 
@@ -178,7 +177,6 @@ watch_page_open(
 	page->oldest = unpack_u64(u);
 	page->more = get_bool(u);
 	page->draining = get_bool(u);
-	page->running = unpack_u32(u);
 	return u->failed || page->oldest > page->ended ? -1 : 0;
 }
 

@@ -40,11 +40,10 @@ int watch_get_question(const struct ipc_frame *, struct watch_question *);
 /* EXCHANGES: as many as fit into one frame, in the order of what was asked
  * after. */
 struct watch_page {
-	uint64_t ended;	  /* the newest seq there is */
-	uint64_t oldest;  /* the oldest that is remembered, 0: none */
-	bool more;	  /* ask again, after the last of these */
-	bool draining;	  /* another worker has taken over, or will */
-	uint32_t running; /* how many run */
+	uint64_t ended;	 /* the newest seq there is */
+	uint64_t oldest; /* the oldest that is remembered, 0: none */
+	bool more;	 /* ask again, after the last of these */
+	bool draining;	 /* another worker has taken over, or will */
 };
 
 /* Writing: begin, add until it is false (no room: set more), end: the length

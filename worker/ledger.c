@@ -5,6 +5,7 @@
 
 #include "ledger.h"
 #include "log.h"
+#include "trace_context.h"
 #include "util.h"
 
 const char *
@@ -128,10 +129,8 @@ count(struct ledger *l, const struct ledger_entry *e)
 static const char *
 hex(char space[HEX_MAX], const uint8_t *bytes, size_t len)
 {
-	size_t i;
-
-	for (i = 0; i < len; i++)
-		(void)util_fmt(space + 2 * i, 3, "%02x", bytes[i]);
+	trace_context_hex(space, bytes, len);
+	space[2 * len] = '\0';
 	return space;
 }
 

@@ -415,10 +415,10 @@ trace_free(struct trace *t)
 {
 	if (t == NULL)
 		return;
+	t->told_ms = 0;
+	drop_all(t, "telephone ended before they were sent");
 	trace_export_free(t->export);
 	timer_clear(&t->timer);
-	while (t->count > 0)
-		free(take_first(t));
 	buf_clear(&t->head);
 	buf_clear(&t->span);
 	buf_clear(&t->batch);

@@ -48,11 +48,20 @@ struct trace_exchange {
 
 /* Never all zero, which would be none (W3C §3.2.2.4). */
 static void
-make_id(uint8_t *id, size_t len)
+make_id(struct trace *t, uint8_t *id, size_t len)
 {
-	util_random(id, len);
-	id[len - 1] |=
-	    (uint8_t)(memcmp(id, (uint8_t[TRACE_ID_LEN]){0}, len) == 0);
+	uint8_t all = 0;
+	size_t i;
+
+	if (t->pool_left < len) {
+		util_random(t->pool, sizeof(t->pool));
+		t->pool_left = sizeof(t->pool);
+	}
+	t->pool_left -= len;
+	memcpy(id, t->pool + t->pool_left, len);
+	for (i = 0; i < len; i++)
+		all |= id[i];
+	id[0] |= (uint8_t)(all == 0);
 }
 
 static void
@@ -84,10 +93,10 @@ trace_begin(
 		memcpy(x->trace_id, parent->trace_id, sizeof(x->trace_id));
 		x->flags = parent->flags & TRACE_RANDOM;
 	} else {
-		make_id(x->trace_id, sizeof(x->trace_id));
+		make_id(t, x->trace_id, sizeof(x->trace_id));
 		x->flags = TRACE_RANDOM;
 	}
-	make_id(x->span_id, sizeof(x->span_id));
+	make_id(t, x->span_id, sizeof(x->span_id));
 	x->sampled = trace_sampler_takes(&t->sampler, &x->parent, x->trace_id);
 	if (x->sampled)
 		x->flags |= TRACE_SAMPLED;
@@ -121,7 +130,7 @@ trace_call(struct trace_exchange *x, struct trace_fields *fields)
 		x->calls--; /* there are none such: the last one counts */
 	c = &x->call[x->calls++];
 	memset(c, 0, sizeof(*c));
-	make_id(c->id, sizeof(c->id));
+	make_id(x->owner, c->id, sizeof(c->id));
 	c->begin_us = util_mono_us();
 	trace_context_format(x->field, x->trace_id, c->id, x->flags);
 	fields->parent = x->field;

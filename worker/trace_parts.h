@@ -24,6 +24,9 @@ struct trace_place {
 	char base[URL_HOST_MAX + 20]; /* "http://host:port" */
 };
 
+/* Ids are no secrets: one system call brings many. */
+#define TRACE_POOL 1024
+
 /* A span that waits, in JSON. */
 struct trace_text {
 	STAILQ_ENTRY(trace_text) link;
@@ -41,6 +44,9 @@ struct trace {
 	struct trace_export *export;
 	struct buf head; /* what each batch begins with */
 	struct buf span; /* the one that is being written */
+
+	uint8_t pool[TRACE_POOL]; /* random octets for ids */
+	size_t pool_left;
 
 	struct trace_texts queue;
 	size_t count, count_max, bytes;

@@ -65,17 +65,6 @@ add_running(struct pack *p, const struct ledger *l,
 	return true;
 }
 
-static uint32_t
-running(const struct ledger *l)
-{
-	const struct ledger_entry *e;
-	uint32_t n = 0;
-
-	TAILQ_FOREACH(e, &l->running, link)
-	n++;
-	return n;
-}
-
 int
 watchers_page(const struct watchers_source *source,
     const struct watch_question *question, uint8_t *space)
@@ -85,7 +74,6 @@ watchers_page(const struct watchers_source *source,
 	    .ended = l->ended,
 	    .oldest = oldest(l),
 	    .draining = source->draining,
-	    .running = running(l),
 	};
 	struct pack p;
 

@@ -2,18 +2,19 @@
 # SPDX-License-Identifier: MIT
 """Measures what docs/performance.md says, and writes it there, between the marks.
 
-usage: run.py BUILD_DIR [--print] (from the top of the tree)
+usage: run.py BUILD_DIR [--print] [--traces] (from the top of the tree)
 
 Switchboard, application, clients and telephone share this machine, and the
 clients are Python: times from end to end are theirs, too. What telephone
 itself costs is read from the kernel's accounts of its processes. --print
-writes nothing. About a minute.
+writes nothing. About a minute; --traces measures what tracing costs instead,
+in instructions of the worker.
 """
 import http.client, os, platform, re, shutil, statistics, subprocess, sys, tempfile, time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "it"))
 sys.dont_write_bytecode = True
-import harness
+import harness, otelkit
 
 PAGE = "docs/performance.md"
 PROGRAMS = ("telephone", "worker", "tokend", "telephonectl", "switchboard", "demo-backend")
@@ -96,17 +97,65 @@ def rows(stage):
     yield "memory after all of it (RSS)", f"worker {memory_kb(worker) / 1024:.1f} MB"
 
 
-def write(lines):
+TRACING = (("off", {}),
+           ("on, no trace is sampled", {"OTEL_TRACES_SAMPLER": "always_off"}),
+           ("on, one of ten", {"OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_TRACES_SAMPLER_ARG": "0.1"}),
+           ("on, every one", {"OTEL_TRACES_SAMPLER": "always_on"}))
+
+
+# Counted by valgrind, which no other load of the machine disturbs.
+COUNTED = """#!/bin/sh
+exec valgrind -q --tool=callgrind --callgrind-out-file=%s %s/worker.real
+"""
+
+
+def instructions(build, requests, settings):
+    """Of the worker's whole life, in which it serves so many requests."""
+    with tempfile.TemporaryDirectory() as bin_dir, tempfile.TemporaryDirectory() as directory:
+        os.chmod(bin_dir, 0o755)
+        if os.geteuid() == 0:
+            os.chown(directory, harness.NOBODY, harness.NOBODY)
+        for program in PROGRAMS:
+            shutil.copy2(os.path.join(build, program), bin_dir)
+        os.rename(f"{bin_dir}/worker", f"{bin_dir}/worker.real")
+        with open(f"{bin_dir}/worker", "w") as f:
+            f.write(COUNTED % (f"{directory}/counted", bin_dir))
+        os.chmod(f"{bin_dir}/worker", 0o755)
+        stage, collector = harness.Stage(bin_dir, directory), otelkit.Collector()
+        try:
+            where = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url} if settings else {}
+            phone = stage.start(SANDBOX="off", HEARTBEAT_TIMEOUT="60s", **where, **settings)
+            load(stage, phone, 1, requests, "/bytes/100")
+            phone.stop()
+        finally:
+            stage.close()
+            collector.stop()
+        with open(f"{directory}/counted") as f:
+            return int(re.search(r"^(?:summary|totals): (\d+)", f.read(), re.M)[1])
+
+
+def traces(build):
+    if shutil.which("valgrind") is None:
+        sys.exit("instructions are counted by valgrind: install it")
+    off = None
+    for name, settings in TRACING:
+        few, many = (instructions(build, n, settings) for n in (200, 1200))
+        count = (many - few) / 1000
+        off = off or count
+        yield name, f"{count / 1000:.0f} thousand" + (f", {(count / off - 1) * 100:+.0f} %" if count != off else "")
+
+
+def write(lines, mark):
     with open(PAGE, encoding="utf-8") as f:
         page = f.read()
-    begin, end = "<!-- bench: begin -->\n", "<!-- bench: end -->\n"
+    begin, end = f"<!-- {mark}: begin -->\n", f"<!-- {mark}: end -->\n"
     head, rest = page.split(begin)
     with open(PAGE, "w", encoding="utf-8") as f:
         f.write(head + begin + "\n" + "\n".join(lines) + "\n\n" + end + rest.split(end)[1])
 
 
 def main():
-    build = sys.argv[1]
+    build, is_traces = sys.argv[1], "--traces" in sys.argv
     with open("/proc/cpuinfo") as f:
         model = re.search(r"model name\s*: (.*)", f.read())
     lines = ["| what | measured |", "|---|---|",
@@ -120,13 +169,13 @@ def main():
             os.chown(directory, harness.NOBODY, harness.NOBODY)
         stage = harness.Stage(bin_dir, directory)
         try:
-            for what, figure in rows(stage):
+            for what, figure in traces(build) if is_traces else rows(stage):
                 lines.append(f"| {what} | {figure} |")
                 print(f"{what}: {figure}", flush=True)
         finally:
             stage.close()
     if "--print" not in sys.argv:
-        write(lines)
+        write(lines, "traces" if is_traces else "bench")
 
 
 main()

@@ -127,11 +127,15 @@ class Collector:
     def __init__(self, answer=None, delay=0, port=0, tls=None):
         self.answer, self.delay, self.requests, self.faults = answer, delay, [], []
         self.times, self.bodies, self.spans, self.heads = [], [], [], []
-        self.lock, self.ended = threading.Lock(), threading.Event()
+        self.lock, self.ended, self.connections = threading.Lock(), threading.Event(), 0
         collector = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+
+            def setup(self):
+                super().setup()
+                collector.connections += 1
 
             def do_POST(self):
                 collector.take(self)

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
 """Spans of requests and WebSockets: what is in them, what never is, and how they
 belong together."""
-import json, os, re, time, urllib.parse
+import concurrent.futures, os, re, time, urllib.parse
 
-from harness import check, equal, request, until
+from harness import check, equal, until
 from otelkit import CLIENT, SERVER, Collector, fast, of
-from wskit import CLOSE, TEXT, App, Refused, accept, connect, echo, field
+from wskit import TEXT, App, Refused, connect, echo
 
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 TRACEPARENT = f"00-{TRACE}-{PARENT}-01"
@@ -197,6 +197,43 @@ def test_nobody_answers(s):
     spans = c.wait(3)
     equal([x.attrs["error.type"] for x in spans], ["backend_unreachable"] * 3)
     equal(of(spans, SERVER)[0].events[0][1]["error.type"], "backend_unreachable")
+    c.stop()
+
+
+def test_what_is_refused_unread(s):
+    """Its trace is the client's all the same."""
+    c, _ = traced(s, MAX_REQUEST_SIZE="64KiB", RATE_LIMIT="1/h", RATE_BURST="1")
+    equal(s.call("POST", "/echo", b"x" * 200000, {"traceparent": TRACEPARENT}).status, 413)
+    equal(s.call("GET", "/bytes/1").status, 200)
+    equal(s.call("GET", "/bytes/1", headers={"traceparent": TRACEPARENT}).status, 429)
+    spans = of(c.wait(4), SERVER)
+    equal({x.attrs["http.response.status_code"]: (x.attrs.get("telephone.cause"), x.error) for x in spans},
+          {413: ("request_too_large", False), 200: (None, False), 429: ("rate_limited", False)})
+    equal([x.trace for x in spans if x.attrs["http.response.status_code"] == 429], [TRACE])
+    c.stop()
+
+
+def test_a_lost_tunnel(s):
+    c, phone = traced(s)
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        pool.submit(s.call, "GET", "/delay/3000")
+        until(lambda: phone.status()["worker"]["in_flight"] == 1, "it is under way")
+        s.fault("drop")
+        server, = of(c.wait(2), SERVER)
+    client, = of(c.spans, CLIENT)
+    equal((server.attrs["error.type"], server.error, server.attrs.get("http.response.status_code")), ("tunnel_lost", True, None))
+    equal((client.attrs["error.type"], client.error), ("cancelled", True))
+    c.stop()
+
+
+def test_a_lost_tunnel_of_a_websocket(s):
+    c, phone = traced(s)
+    link = connect(s, "/ws")
+    link.send(TEXT, "x")
+    link.recv()
+    s.fault("drop")
+    server, = of(c.wait(2), SERVER)
+    equal((server.attrs["telephone.outcome"], server.attrs["error.type"], server.error), ("lost", "tunnel_lost", True))
     c.stop()
 
 

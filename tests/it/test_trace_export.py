@@ -55,12 +55,13 @@ def test_the_rest_after_a_delay(s):
 
 def test_one_connection_is_kept(s):
     c = Collector()
-    start(s, c)
+    start(s, c)  # its collector speaks HTTP/1.1, and counts its connections
     for i in range(3):
         calls(s, 1)
         c.wait(2 * i + 2)
     equal({h["host"] for _, h in c.heads}, {f"127.0.0.1:{c.port}"})
     equal({h.get("expect") for _, h in c.heads}, {None})
+    equal(c.connections, 1)
     c.stop()
 
 
@@ -279,7 +280,7 @@ def endless(head):
 def test_a_giant_answer(s):
     """It is not read to its end, and its status counts."""
     c = Raw(endless(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000000000\r\n\r\n"))
-    phone = start(s, c)
+    phone = start(s, c, OTEL_EXPORTER_OTLP_TIMEOUT="120000", OTEL_BSP_EXPORT_TIMEOUT="120000")
     calls(s, 1)
     wait_metrics(s, exported=2)
     worker = phone.child("worker")
@@ -348,6 +349,19 @@ def test_the_end_takes_the_last_spans_along(s):
         phone.stop()
         equal(slow.result().status, 200)
     equal(len(c.spans), 10, "that of a request that was under way, too")
+    c.stop()
+
+
+def test_what_is_abandoned_has_its_spans(s):
+    c = Collector()
+    phone = start(s, c, OTEL_BSP_SCHEDULE_DELAY="60000", SHUTDOWN_TIMEOUT="500ms")
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        pool.submit(s.call, "GET", "/hang")
+        until(lambda: phone.status()["worker"]["in_flight"] == 1, "it is under way")
+        phone.stop()
+    server, = of(c.spans, SERVER)
+    equal((server.error, server.attrs["telephone.outcome"]), (True, "lost"))
+    equal([x.attrs["error.type"] for x in of(c.spans, CLIENT)], ["cancelled"])
     c.stop()
 
 
@@ -472,20 +486,15 @@ def test_walls(s):
     c.stop()
 
 
-def test_a_port_that_is_not_configured_stays_closed(s):
-    """Tracing off in the configuration: the collector's port is none of ours."""
-    if harness.SANDBOX == "off":
-        raise LeftOut("this variant runs without a sandbox")
-    c = Collector()
-    s.start_board()
-    s.start_backend()
-    redirect = Collector(lambda n: (307, {"location": f"{c.url}/v1/traces"}, b""))
-    phone = start(s, redirect)
+def test_a_redirect_is_not_followed(s):
+    other = Collector()
+    c = Collector(lambda n: (307, {"location": f"{other.url}/v1/traces"}, b""))
+    phone = start(s, c)
     calls(s, 1)
     wait_metrics(s, failed=2)
-    equal((c.bodies, phone.status()["worker"]["trace_error"]), ([], "status 307"), "nothing is followed")
+    equal((len(c.bodies), other.bodies, phone.status()["worker"]["trace_error"]), (1, [], "status 307"))
+    other.stop()
     c.stop()
-    redirect.stop()
 
 
 def test_a_load_is_traced_whole(s):

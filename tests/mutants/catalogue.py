@@ -7,6 +7,9 @@ from mutant import Mutant, without
 F = "fidelity.test_"
 RULES = "test_token_rules.test_"
 STORE = "test_store.test_"
+UNIT = "unit:"
+TRACE = "test_trace.test_"
+EXPORT = "test_trace_export.test_"
 PAGE = "test_inspect.test_"
 OPTION = "\tcurl_easy_setopt(e, CURLOPT_%s);\n"
 
@@ -272,4 +275,54 @@ MUTANTS = [
     Mutant("page: tell the last one again", PAGE + "what_went_by",
            ("for (seq = after + missed + 1;", "for (seq = after + missed;")),
     Mutant("page: take another worker's numbers", PAGE + "what_went_by", without("\t\tafter = l->ended; /* the numbers of another worker */\n")),
+    # --- traces -------------------------------------------------------------------
+    Mutant("traces: take an id of zeros", UNIT + "worker/check_trace",
+           ("\treturn !is_zero(p->trace_id, TRACE_ID_LEN) &&\n\t    !is_zero", "\treturn !is_zero")),
+    Mutant("traces: take a later flag along", UNIT + "worker/check_trace",
+           ("p->flags = flags & (TRACE_SAMPLED | TRACE_RANDOM);", "p->flags = flags;")),
+    Mutant("traces: cut a tracestate in the middle", UNIT + "worker/check_trace",
+           ("\twhile (length_of(m) > TRACE_STATE_MAX)\n\t\tm->count--;", "\twhile (length_of(m) > TRACE_STATE_MAX)\n\t\tm->all[m->count - 1].len--;")),
+    Mutant("traces: keep one trace more than the ratio says", UNIT + "worker/check_trace",
+           ("randomness_of(p, trace_id) >= s->threshold;", "randomness_of(p, trace_id) + 1 >= s->threshold;")),
+    Mutant("traces: keep by the other half of the id", UNIT + "worker/check_trace",
+           ("for (i = TRACE_ID_LEN - RANDOM_LEN; i < TRACE_ID_LEN; i++)", "for (i = 0; i < RANDOM_LEN; i++)")),
+    Mutant("traces: pass the client's on as well", TRACE + "a_trace_is_continued",
+           ("\t\thead_filter(&out->head, is_traced, NULL);", "\t\t(void)is_traced;")),
+    Mutant("traces: tell the application the exchange's span", TRACE + "a_request_is_two_spans",
+           ("trace_context_format(x->field, x->trace_id, c->id, x->flags);", "trace_context_format(x->field, x->trace_id, x->span_id, x->flags);")),
+    Mutant("traces: sample all", TRACE + "(the_flag|samplers)", ("\tif (x->sampled) {\n\t\ttrace_called", "\tif (true) {\n\t\ttrace_called")),
+    Mutant("traces: forget the retries", TRACE + "retries_are_events", ("\t    .event_count = x->retries,\n", "")),
+    Mutant("traces: one span for all calls", TRACE + "retries_are_events", ("for (i = 0; i < x->calls; i++)", "for (i = 0; i < (x->calls > 0); i++)")),
+    Mutant("traces: an error of the client's is ours", TRACE + "failures",
+           ("return e->status == 0 || e->status >= 500;", "return e->status == 0 || e->status >= 400;")),
+    Mutant("traces: a handshake for the session", TRACE + "a_websocket_is_two_spans",
+           ("\ttrace_called(s->trace, 101, NULL);\n", "")),
+    Mutant("traces: tell no handshake", TRACE + "a_websocket_s_handshake",
+           ('(void)buf_printf(q->request, "traceparent: %s\\r\\n", f.parent);', "(void)q;")),
+    Mutant("traces: on without being asked", TRACE + "off_is_untouched",
+           ("\tif (conf_is_set(c, CONF_OTEL_TRACES_EXPORTER))\n", "\tif (false)\n")),
+    Mutant("traces: believe a malformed parent", TRACE + "a_malformed_trace", ("\tif (version == 0xff ||", "\tif (")),
+    Mutant("export: try again whatever it says", EXPORT + "all_others_are_final",
+           ("return status == 429 || status == 502 || status == 503 || status == 504;", "return status == 429 || status >= 500;")),
+    Mutant("export: never try again", EXPORT + "a_busy_collector",
+           ("\tif (is_passing(x->status))\n\t\ttry_again(x);\n\telse\n", "\t(void)is_passing;\n")),
+    Mutant("export: do not listen to Retry-After", EXPORT + "a_busy_collector", ("\tif (x->retry_after_s >= 0) {", "\tif (x->retry_after_s > 100) {")),
+    Mutant("export: count all as taken", EXPORT + "partial_success",
+           ("\tuint64_t rejected = r->rejected < t->sending ? r->rejected : t->sending;", "\tuint64_t rejected = 0;")),
+    Mutant("export: drop without a count", EXPORT + "the_queue_is_bounded",
+           ("\tmetrics_add(t->params.metrics, how, (int64_t)count);\n", "\t(void)how;\n")),
+    Mutant("export: a queue without a bound", EXPORT + "the_queue_is_bounded", ("t->span.failed || t->count >= t->count_max ||", "t->span.failed ||")),
+    Mutant("export: read a giant answer", EXPORT + "a_giant_answer", ("\treturn buf_append(&x->answer, data, len);", "\t(void)buf_append(&x->answer, data, len);\n\treturn 0;")),
+    Mutant("export: wait for ever for an answer", EXPORT + "an_attempt_has_its_time",
+           ("left_ms < x->attempt_ms ? left_ms : x->attempt_ms", "left_ms")),
+    Mutant("export: leave the last spans behind", EXPORT + "the_end_takes",
+           ("\tif (t == NULL || (t->count == 0 && t->sending == 0))", "\tif (t == NULL || on_over != NULL)")),
+    Mutant("export: forget the collector's port in the walls", EXPORT + "(walls|batches)",
+           ("\tif (otel_is_on(conf) && otel_endpoint(conf, &url))\n\t\tadd_port(policy, url.port);\n", "")),
+    Mutant("export: send what the general headers say", EXPORT + "endpoints",
+           ("\treturn conf_is_set(c, traces) ? traces : all;", "\treturn conf_is_set(c, all) ? all : traces;")),
+    Mutant("export: an int64 as a number", TRACE + "a_request_is_two_spans",
+           ('",\\"value\\":{\\"intValue\\":\\"");\n\t\t\tput_num(b, a[i].num);\n\t\t\t(void)buf_puts(b, "\\"}}");',
+            '",\\"value\\":{\\"intValue\\":");\n\t\t\tput_num(b, a[i].num);\n\t\t\t(void)buf_puts(b, "}}");')),
+    Mutant("export: ids in upper case", TRACE + "a_request_is_two_spans", ('digits[] = "0123456789abcdef";\n\tsize_t i;\n\n\tfor (i = 0; i < len; i++) {\n\t\t*out++', 'digits[] = "0123456789ABCDEF";\n\tsize_t i;\n\n\tfor (i = 0; i < len; i++) {\n\t\t*out++')),
 ]

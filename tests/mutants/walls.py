@@ -10,6 +10,7 @@ BOARD = r"hostile.test_plugboard.test_"
 MEMORY = r"hostile.test_memory.test_"
 BACKEND = r"hostile.test_backend.test_"
 CONTROL = r"hostile.test_control.test_"
+WATCH = r"hostile.test_watchers.test_"
 
 # (name, tests, (old, new), …)
 ROWS = [
@@ -108,6 +109,16 @@ ROWS = [
      ("peer->uid == 0 ? CLIENTS_MAX : CLIENTS_MAX - ROOT_CLIENTS;", "peer != NULL ? CLIENTS_MAX : CLIENTS_MAX - ROOT_CLIENTS;")),
     ("the control socket: a rate", CONTROL + "connections_without_end$",
      ("\tif (++control->accepts < ACCEPTS_MAX)\n", "\tif (++control->accepts < ACCEPTS_MAX * 100000)\n")),
+    ("who looks on: one question at a time", WATCH + "questions_without_end$",
+     ("\tif (c->asked != 0 || peer_waiting(peer) > 0) {\n", "\tif (peer == NULL) {\n")),
+    ("who looks on: a pace", WATCH + "questions_without_end$", ("#define PACE_MS 10\n", "#define PACE_MS 0\n")),
+    ("who looks on: a time", WATCH + "who_stops_reading$", ("#define IDLE_MS 30000\n", "#define IDLE_MS 3000000\n")),
+    ("who looks on: few", WATCH + "places$",
+     ("\treturn w->count < WATCHERS_MAX &&\n", "\treturn w->count < WATCHERS_MAX * 100 &&\n")),
+    ("who looks on: places for root", WATCH + "places_are_kept_for_root$",
+     ("(root || w->others < WATCHERS_MAX - WATCHERS_ROOT);", "(root || w->others < WATCHERS_MAX);")),
+    ("who looks on: not before it is handed over", WATCH + "what_comes_before_the_greeting$",
+     ("\tif (!is_quiet(fd)) {\n", "\tif (!is_quiet(fd) && fd == -1) {\n")),
     ("the supervisor: capabilities", r"test_sandbox.test_walls_stand_as_root$",
      ("\tbound(keep);\n", "\tbound(keep | 1u << 18);\n\tkeep |= 1u << 18;\n")),
     # --- the network

@@ -22,7 +22,10 @@
 static struct service service;
 static struct control *control;
 static const void *reloading; /* whom a reload would answer */
-static int a_child;	      /* that there is one is all that is known */
+static int a_child, a_worker; /* that there is one is all that is known */
+static bool worker_runs;
+static struct peer *to_worker;
+static int worker_end; /* of its channel */
 
 /* --- what control.c asks of others ---------------------------------------- */
 
@@ -69,8 +72,7 @@ child_pid(const struct child *c)
 bool
 child_is_running(const struct child *c)
 {
-	(void)c;
-	return false; /* nothing is passed on */
+	return c == (void *)&a_worker && worker_runs;
 }
 
 enum proto_role
@@ -83,8 +85,8 @@ child_role(const struct child *c)
 struct peer *
 child_peer(struct child *c)
 {
-	FUZZ_MUST(c == NULL);
-	return NULL;
+	FUZZ_MUST(c == (void *)&a_worker && worker_runs);
+	return to_worker;
 }
 
 /* --- a client ------------------------------------------------------------- */
@@ -159,6 +161,24 @@ ask_version(void)
 	turn();
 }
 
+/* What the worker gets are sockets of clients with nothing on them, and it
+ * leaves at once. */
+static void
+be_worker(void)
+{
+	static uint8_t space[IPC_FRAME_MAX];
+	struct ipc_frame f;
+	uint8_t byte;
+
+	while (ipc_recv(worker_end, space, &f) == 1) {
+		FUZZ_MUST(f.type == PROTO_WATCHER && f.fd != -1 && f.len == 0);
+		FUZZ_MUST(recv(f.fd, &byte, 1, MSG_DONTWAIT) == -1 &&
+		    errno == EAGAIN);
+		ipc_close_fd(&f.fd);
+	}
+	FUZZ_MUST(peer_waiting(to_worker) == 0);
+}
+
 static int
 next_fd(void)
 {
@@ -180,6 +200,14 @@ set_up(void)
 	service.config = &config;
 	FUZZ_MUST(service.base != NULL && ipc_pair(sv) == 0);
 	control = control_create(&service, sv[0]);
+	FUZZ_MUST(ipc_pair(sv) == 0);
+	worker_end = sv[1];
+	to_worker = peer_create(&(struct peer_params){.base = service.base,
+	    .fd = sv[0],
+	    .self = PROTO_SUPERVISOR,
+	    .other = PROTO_WORKER,
+	    .ops = &peer_ops});
+	peer_set_state(to_worker, PROTO_RUNNING);
 }
 
 int
@@ -191,8 +219,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	if (control == NULL)
 		set_up();
 	free_fd = next_fd();
-	/* The first byte says which children there are. */
-	service.worker = len > 0 && (data[0] & 1) ? (void *)&a_child : NULL;
+	/* The first byte says which children there are, and whether the worker
+	 * is there for clients. */
+	service.worker = len > 0 && (data[0] & 1) ? (void *)&a_worker : NULL;
+	worker_runs = len > 0 && (data[0] & 4);
 	service.tokend = len > 0 && (data[0] & 2) ? (void *)&a_child : NULL;
 	fd = connect_client();
 	if (len > 0)
@@ -208,6 +238,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		data += 3 + n;
 		len -= 3 + n;
 		turn();
+		be_worker();
 		(void)hear(fd, PROTO_DONE);
 	}
 	ask_version();

@@ -184,8 +184,8 @@ def entry(number, seq=0, **more):
                        field["began"], field["took"], field["in"], field["out"], 0, 0, *[-1] * 6, field["phase"]) + text(field["text"]) * 7
 
 
-def page(*entries, ended=9, oldest=1, more=0, draining=0, running=0):
-    return struct.pack("<QQBBI", ended, oldest, more, draining, running) + b"".join(entries)
+def page(*entries, ended=9, oldest=1, more=0, draining=0):
+    return struct.pack("<QQBB", ended, oldest, more, draining) + b"".join(entries)
 
 
 GREETING = struct.pack("<Iq", 7, 1700000000)
@@ -249,7 +249,7 @@ def test_an_evil_worker_shows_nothing_raw(s):
     check(is_plain(done.stderr) and b"a\\x1b[2J" in done.stderr, done.stderr)
 
 
-ANSWERS = [b"", b"\0" * 22, page()[:-1], page(entry(1)[:-1]), page(entry(1, took=-1)), page(entry(1, phase=6)), page(entry(1, ws=2)),
+ANSWERS = [b"", b"\0" * 18, page()[:-1], page(entry(1)[:-1]), page(entry(1, took=-1)), page(entry(1, phase=6)), page(entry(1, ws=2)),
            page(entry(1, began=1 << 62)), page(entry(1, text=b"x" * 300)), page(entry(1, text=b"a\0b")), page(oldest=10, ended=9),
            page(entry(1)) + b"\1", b"\xff" * 60000]
 
@@ -262,7 +262,7 @@ def test_an_evil_worker_is_refused(s):
             send("EXCHANGES", payload)
             sock.recv(70000)
         done = Evil(s, answer).ask("requests")
-        check(payload == b"\0" * 22 or done.returncode == 70, f"{payload[:40]!r}: {done.returncode} {done.stderr}")
+        check(payload == b"\0" * 18 or done.returncode == 70, f"{payload[:40]!r}: {done.returncode} {done.stderr}")
         check(is_plain(done.stdout) and is_plain(done.stderr), done.stdout)
     for kind, payload in (("WATCHED", b"x"), ("WATCHED", b"\xff" * 12), ("EXCHANGES", page()), ("LOAD", b"\0" * 240), ("STATUS", b"")):
         done = Evil(s, lambda send, sock: (send(kind, payload), sock.recv(70000))).ask("requests")

@@ -90,7 +90,7 @@ static const struct route {
     {PROTO_WATCHER, "WATCHER", S, W, R, 0, 0, true},
     {PROTO_WATCHED, "WATCHED", W, C, R, 12, 12, false},
     {PROTO_EXCHANGES_GET, "EXCHANGES_GET", C, W, R, 9, 9, false},
-    {PROTO_EXCHANGES, "EXCHANGES", W, C, R, 22, 65536, false},
+    {PROTO_EXCHANGES, "EXCHANGES", W, C, R, 18, 65536, false},
     {PROTO_LOAD_GET, "LOAD_GET", C, W, R, 0, 0, false},
     {PROTO_LOAD, "LOAD", W, C, R, 240, 240, false},
 };
