@@ -31,11 +31,12 @@ struct reload {
 	bool looked; /* time is up, and what had come by then is read */
 };
 
-static void
-tell(struct reload *, const char *, ...) __attribute__((format(printf, 2, 3)));
+static void tell(struct reload *, enum log_level, const char *, ...)
+    __attribute__((format(printf, 3, 4)));
 
+/* The level matters where nobody reads the answer: after a SIGHUP. */
 static void
-tell(struct reload *r, const char *fmt, ...)
+tell(struct reload *r, enum log_level level, const char *fmt, ...)
 {
 	char line[512];
 	va_list ap;
@@ -43,7 +44,12 @@ tell(struct reload *r, const char *fmt, ...)
 	va_start(ap, fmt);
 	(void)vsnprintf(line, sizeof(line), fmt, ap);
 	va_end(ap);
-	log_info("reload: %s", line);
+	if (level == LOG_LEVEL_ERROR)
+		log_errorx("reload: %s", line);
+	else if (level == LOG_LEVEL_WARN)
+		log_warnx("reload: %s", line);
+	else
+		log_info("reload: %s", line);
 	if (r->ops != NULL)
 		r->ops->on_text(line, r->arg);
 }
@@ -132,7 +138,7 @@ reload_cancel(struct reload *r, const char *why)
 		keep_secret(r);
 	else if (!r->service->stopping)
 		undo(r);
-	tell(r, "given up: %s; what ran before goes on", why);
+	tell(r, LOG_LEVEL_WARN, "given up: %s; what ran before goes on", why);
 	finish(r, EX_SOFTWARE);
 }
 
@@ -175,21 +181,21 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 		return;
 	}
 	service_swap(r->service);
-	tell(r,
+	tell(r, LOG_LEVEL_WARN,
 	    "the new worker is not joined yet; it has taken over all the "
 	    "same");
 	finish(r, EX_OK);
 }
 
 static void
-tell_lines(struct reload *r, const struct buf *lines)
+tell_lines(struct reload *r, enum log_level level, const struct buf *lines)
 {
 	const char *p = (const char *)lines->data;
 	const char *end = p == NULL ? NULL : p + lines->len, *nl;
 
 	for (; p != end && (nl = memchr(p, '\n', (size_t)(end - p))) != NULL;
 	     p = nl + 1)
-		tell(r, "%.*s", (int)(nl - p), p);
+		tell(r, level, "%.*s", (int)(nl - p), p);
 }
 
 static void
@@ -216,8 +222,8 @@ keep_fixed(struct reload *r)
 		    strcmp(conf_text(old, (enum conf_id)i),
 			conf_text(&r->conf, (enum conf_id)i)) == 0)
 			continue;
-		tell(
-		    r, "%s has changed and needs a restart", conf_keys[i].name);
+		tell(r, LOG_LEVEL_WARN, "%s has changed and needs a restart",
+		    conf_keys[i].name);
 		keep_value(&r->conf.value[i], &old->value[i]);
 	}
 }
@@ -229,28 +235,28 @@ begin(struct reload *r)
 	const char *fault;
 
 	if (config_load(s->config, &r->conf) == -1) {
-		tell_lines(r, &r->conf.warnings);
-		tell_lines(r, &r->conf.faults);
-		tell(r, "nothing was changed");
+		tell_lines(r, LOG_LEVEL_WARN, &r->conf.warnings);
+		tell_lines(r, LOG_LEVEL_ERROR, &r->conf.faults);
+		tell(r, LOG_LEVEL_ERROR, "nothing was changed");
 		finish(r, EX_CONFIG);
 		return;
 	}
-	tell_lines(r, &r->conf.warnings);
+	tell_lines(r, LOG_LEVEL_WARN, &r->conf.warnings);
 	fault = inspect_fault(&s->inspect, &r->conf);
 	if (fault != NULL) {
-		tell(r, "%s; nothing was changed", fault);
+		tell(r, LOG_LEVEL_ERROR, "%s; nothing was changed", fault);
 		finish(r, EX_CONFIG);
 		return;
 	}
 	if (config_secrets(&r->conf, &r->secrets) == -1) {
-		tell(r,
+		tell(r, LOG_LEVEL_ERROR,
 		    "a secret cannot be read (see the log); nothing was "
 		    "changed");
 		finish(r, EX_CONFIG);
 		return;
 	}
 	if (s->tokend == NULL || !child_is_running(s->tokend)) {
-		tell(r, "tokend is being restarted; try again");
+		tell(r, LOG_LEVEL_WARN, "tokend is being restarted; try again");
 		finish(r, EX_UNAVAILABLE);
 		return;
 	}
@@ -299,7 +305,7 @@ reload_on_ack(struct reload *r, uint8_t code)
 	if (r->judged)
 		return;
 	if (code != EX_OK) {
-		tell(r,
+		tell(r, LOG_LEVEL_ERROR,
 		    "tokend refused the new secret or token (see the "
 		    "log); nothing was changed");
 		finish(r, code);
@@ -318,7 +324,8 @@ void
 reload_on_joined(struct reload *r)
 {
 	service_swap(r->service);
-	tell(r, "done: the new worker has joined, the old one drains");
+	tell(r, LOG_LEVEL_INFO,
+	    "done: the new worker has joined, the old one drains");
 	finish(r, EX_OK);
 }
 

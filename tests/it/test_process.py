@@ -210,6 +210,9 @@ def test_reload_applies_and_refuses(s):
     check(serves(s), "the old one runs on")
     phone.signal(signal.SIGHUP)
     phone.wait_log(r"reload: nothing was changed", count=2)
+    # Who sends a signal has no other answer than the log, at any LOG_LEVEL.
+    for words in (r"conf:1: REQUEST_TIMEOUT: ", r"conf:2: BACKEND_HOST: ", r"nothing was changed"):
+        equal(len(re.findall(rf" error telephone: reload: \S*{words}", phone.log())), 2, words)
     write("REQUEST_TIMEOUT=30s\n")
     phone.signal(signal.SIGHUP)
     phone.wait_log(r"reload: done: ", count=2)
