@@ -35,7 +35,15 @@ note(struct line *l, struct buf *to, const char *what, const char *name)
 
 /* --- names ---------------------------------------------------------------- */
 
-/* Edit distance (Levenshtein), or more than max as soon as that is clear. */
+/* Of ASCII, in any locale. */
+static char
+upper(char c)
+{
+	return c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
+}
+
+/* Edit distance (Levenshtein) of a, in upper case, to b, or more than max as
+ * soon as that is clear. */
 static unsigned
 distance(const char *a, const char *b, unsigned max)
 {
@@ -51,7 +59,7 @@ distance(const char *a, const char *b, unsigned max)
 		least = row[0] = i;
 		for (j = 1; j <= n; j++) {
 			above = row[j];
-			row[j] = diagonal + (a[i - 1] != b[j - 1]);
+			row[j] = diagonal + (upper(a[i - 1]) != b[j - 1]);
 			if (above + 1 < row[j])
 				row[j] = above + 1;
 			if (row[j - 1] + 1 < row[j])

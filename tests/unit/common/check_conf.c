@@ -199,12 +199,16 @@ START_TEST(misspelt_keys_are_named)
 {
 	ck_assert_int_eq(
 	    parse("BACKEND_PROT=1\nPLUGBORD_URL=x\nDATABASE_URL=y\n"
-		  "TELEPHONE_COLOUR=red\n"),
+		  "TELEPHONE_COLOUR=red\nmax_inflight=3\ndebug=1\n"),
 	    0);
 	HAS(&conf.warnings, "did you mean BACKEND_PORT?");
 	HAS(&conf.warnings, "did you mean PLUGBOARD_URL?");
 	HAS(&conf.warnings, "TELEPHONE_COLOUR is not a key");
+	HAS(&conf.warnings,
+	    "max_inflight is not a key of telephone; did you "
+	    "mean MAX_INFLIGHT?");
 	HAS_NOT(&conf.warnings, "DATABASE_URL");
+	HAS_NOT(&conf.warnings, "debug");
 	ck_assert_ptr_null(conf_nearest("COMPLETELY_DIFFERENT"));
 	ck_assert_str_eq(conf_nearest("LOG_LEVL"), "LOG_LEVEL");
 }
