@@ -172,7 +172,12 @@ log_failure(const struct refresh *r, enum proto_refresh outcome)
 		return;
 	left_s = best->claims.exp_s - util_wall_ms() / 1000;
 	life_s = best->claims.exp_s - best->claims.iat_s;
-	if (left_s < life_s / 10)
+	if (left_s < 0)
+		log_errorx("token refresh failed %u times (%s): the token "
+			   "expired %" PRId64
+			   " s ago; give a new one (telephonectl token set)",
+		    r->failed_in_a_row, proto_refresh_name(outcome), -left_s);
+	else if (left_s < life_s / 10)
 		log_errorx("token refresh failed %u times (%s): %" PRId64
 			   " s of its life are left; a new one (telephonectl "
 			   "token set) would help",

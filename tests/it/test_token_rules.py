@@ -118,6 +118,12 @@ def test_failures_state_the_time_left_louder_and_louder(s):
                                         r"left; a new one \(telephonectl token set\) would help", tokend.log()), "an error")
         check(int(found[1]) <= 7, found[0])
     tokend.stop()
+    tokend = Tokend(s, db=f"{s.dir}/3.db", token=fresh("c", iat=-200, ttl=100))
+    tokend.put("", due(tokend), "REFUSED")
+    found = until(lambda: re.search(r"error tokend: token refresh failed 1 times \(\w+\): the token expired (\d+) s ago; give a "
+                                    r"new one \(telephonectl token set\)", tokend.log()), "no life is left")
+    check(int(found[1]) >= 100, found[0])
+    tokend.stop()
 
 
 def test_one_at_a_time_and_again_on_another(s):
