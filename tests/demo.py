@@ -8,7 +8,9 @@ Prints a curl line that goes through all of them, and where the page is that
 shows it. Ctrl-C, SIGTERM, or the end of any of them ends all and removes what
 they left. --once runs that line itself, asks for the page, and leaves.
 """
-import os, re, secrets, shutil, signal, socket, subprocess, sys, tempfile, time, urllib.request
+import signal
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # there is nothing to remove yet
+import os, re, secrets, shutil, socket, subprocess, sys, tempfile, time, urllib.request
 
 NOBODY = 65534
 
@@ -145,15 +147,20 @@ def main():
     if not 2 <= len(sys.argv) <= 3 or sys.argv[2:] not in ([], ["--once"]):
         print("usage: demo.py BUILD_DIR [--once]", file=sys.stderr)
         return 64
-    signal.signal(signal.SIGTERM, leave)
+    both = {signal.SIGINT, signal.SIGTERM}
+    for number in both:
+        signal.signal(number, leave)
+    signal.pthread_sigmask(signal.SIG_BLOCK, both)
     demo = Demo(sys.argv[1])
     try:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, both)
         return run(demo, sys.argv[2:] == ["--once"])
     except KeyboardInterrupt:
         print()
         return 0
     finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        for number in both:
+            signal.signal(number, signal.SIG_IGN)
         demo.stop()
 
 
