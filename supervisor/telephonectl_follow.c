@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * `telephonectl requests --follow`. A worker that is replaced has requests yet
- * to end while its successor has new ones: both are followed until the first
- * is gone. One that crashes is said, and so is what was missed.
+ * to end while its successor has new ones: all are followed until they are
+ * gone. One that crashes is said, and so is what was missed.
  */
 #include <inttypes.h>
 #include <poll.h>
@@ -18,8 +18,8 @@
 #include "telephonectl_requests.h"
 #include "util.h"
 
-/* The one that serves, and one that drains. */
-#define LINKS 2
+/* The one that serves, and as many as a supervisor lets drain. */
+#define LINKS 5
 #define AGAIN_MS 1000
 
 struct followed {
@@ -121,14 +121,26 @@ take_page(struct follow *f, struct followed *w, const struct ipc_frame *frame)
 
 /* --- workers -------------------------------------------------------------- */
 
-/* Another place knows this worker. True: it is still spoken with there; else
- * what was seen of it is taken over. */
+/* Another place that knows this worker, or NULL. */
+static struct followed *
+find(struct follow *f, const struct followed *w, uint32_t pid)
+{
+	int i;
+
+	for (i = 0; i < LINKS; i++)
+		if (&f->one[i] != w && f->one[i].pid == pid)
+			return &f->one[i];
+	return NULL;
+}
+
+/* True: it is still spoken with in another place; else what was seen of it
+ * there is taken over. */
 static bool
 is_known(struct follow *f, struct followed *w, uint32_t pid)
 {
-	struct followed *other = w == &f->one[0] ? &f->one[1] : &f->one[0];
+	struct followed *other = find(f, w, pid);
 
-	if (other->pid != pid)
+	if (other == NULL)
 		return false;
 	if (other->link.state != LINK_DOWN)
 		return true;
@@ -199,8 +211,7 @@ look(struct follow *f, struct followed *w)
 		f->again_ms = util_mono_ms();
 }
 
-/* The place for the next one: a free one, else that of the one that drains
- * longer. */
+/* The place for the next one, or NULL. */
 static struct followed *
 place(struct follow *f)
 {
@@ -231,11 +242,9 @@ call(struct follow *f)
 	f->again_ms = -1;
 	if (has_server(f))
 		return;
-	if (w == NULL) { /* two that drain: the older one is let go */
-		w = &f->one[0];
-		link_close(&w->link);
-		w->draining = false;
-		w->pid = 0;
+	if (w == NULL) { /* one of them is about to be ended */
+		f->again_ms = util_mono_ms() + AGAIN_MS;
+		return;
 	}
 	if (link_open(&w->link, f->requests->path) == -1)
 		ended(f, w);

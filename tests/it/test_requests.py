@@ -203,6 +203,25 @@ def test_follow_through_a_reload(s):
         equal([line for line in f.said if "going on with worker" not in line], [])
 
 
+def test_follow_through_reloads(s):
+    """Several old workers have something in flight, and none of it is missed."""
+    phone = s.start()
+    slow, paths = [], [f"/delay/{8000 - n}" for n in range(4)]
+    with Follower(phone, "--json") as f:
+        for path in paths:
+            slow.append(later(lambda path=path: s.call("GET", path)))
+            until(lambda: rows(phone, "--in-flight", "--path", path), f"{path} is in flight")
+            equal(phone.ctl("reload").returncode, 0)
+        s.call("GET", "/bytes/1")
+        f.wait("/bytes/1")
+        equal(f.paths(), ["/bytes/1"], "they are all in flight")
+        for path in paths:
+            f.wait(path)
+        [t.join(30) for t in slow]
+        equal(sorted(f.paths()), sorted(["/bytes/1", *paths]))
+        equal([line for line in f.said if "going on with worker" not in line], [])
+
+
 def test_follow_through_a_crash(s):
     phone = s.start()
     with Follower(phone, "--json") as f:
