@@ -262,6 +262,12 @@ child_poll(struct child *c)
 	return ++c->unheard;
 }
 
+unsigned
+child_unheard(const struct child *c)
+{
+	return c->unheard;
+}
+
 bool
 child_stop(struct child *c, enum proto_stop why)
 {

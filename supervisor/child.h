@@ -52,6 +52,8 @@ int64_t child_age_ms(const struct child *);
  * Polls, not time: while the supervisor itself stood still (SIGSTOP, a paused
  * machine), nobody was asked. */
 unsigned child_poll(struct child *);
+/* How many that was, without another one. */
+unsigned child_unheard(const struct child *);
 
 /* Asks it to leave; false when it cannot hear that yet, and was killed. */
 bool child_stop(struct child *, enum proto_stop why);

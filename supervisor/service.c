@@ -26,6 +26,10 @@
  * questions pass: 8 seconds. tokend may wait for a locked store besides. */
 #define POLL_MS 2000
 #define SILENT_POLLS 4
+/* The watchdog is not fed on behalf of a worker that has let so many pass; how
+ * soon it is looked again. */
+#define STUCK_POLLS 3
+#define WATCHDOG_LOOK_MS 500
 /* A step of a birth may take longer: 30 seconds. */
 #define BIRTH_POLLS 15
 /* How soon a reload that has to wait looks again. */
@@ -423,17 +427,32 @@ on_poll(evutil_socket_t fd, short what, void *arg)
 	set_timer(s->poll, POLL_MS);
 }
 
-/* That this loop turns is what systemd wants to know; whether the children do,
- * on_poll finds out. */
+/* The worker that serves leaves questions unanswered: on_poll will kill it, and
+ * if that is of no use systemd has to do something. One that is being born or
+ * is yet to be started has no loop. */
+static bool
+is_stuck(const struct service *s)
+{
+	return s->worker != NULL && child_is_running(s->worker) &&
+	    child_unheard(s->worker) >= STUCK_POLLS;
+}
+
+/* systemd is told that this loop turns, and the worker's. Where one feeding is
+ * left out the next is due as soon as there is a reason: half of the time that
+ * systemd allows is over. */
 static void
 on_watchdog(evutil_socket_t fd, short what, void *arg)
 {
 	struct service *s = arg;
+	int64_t ms = notify_watchdog_ms();
 
 	(void)fd;
 	(void)what;
-	notify_send("WATCHDOG=1");
-	set_timer(s->watchdog, notify_watchdog_ms());
+	if (!is_stuck(s))
+		notify_send("WATCHDOG=1");
+	else if (ms > WATCHDOG_LOOK_MS)
+		ms = WATCHDOG_LOOK_MS;
+	set_timer(s->watchdog, ms);
 }
 
 /* --- reload by a signal --------------------------------------------------- */

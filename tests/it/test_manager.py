@@ -95,6 +95,24 @@ def test_watchdog(s):
     until(lambda: manager.count("WATCHDOG=1") > before, "it is fed again")
 
 
+def test_watchdog_and_the_worker(s):
+    """It is not fed while the worker's loop stands still, and is with the next worker."""
+    manager = Manager(s)
+    phone = s.start(NOTIFY_SOCKET=manager.path, WATCHDOG_USEC="400000")
+    until(lambda: manager.count("WATCHDOG=1") >= 5, "it is fed")
+    worker = phone.child("worker")
+    os.kill(worker, signal.SIGSTOP)
+
+    def paused():
+        before = manager.count("WATCHDOG=1")
+        time.sleep(1.2)
+        return manager.count("WATCHDOG=1") == before
+    until(paused, "it is not fed")
+    before = manager.count("WATCHDOG=1")
+    until(lambda: phone.children().get("worker") not in (None, worker), "another worker")
+    until(lambda: manager.count("WATCHDOG=1") > before + 5, "it is fed again")
+
+
 def test_watchdog_of_another(s):
     manager = Manager(s)
     s.start(NOTIFY_SOCKET=manager.path, WATCHDOG_USEC="400000", WATCHDOG_PID="1")
