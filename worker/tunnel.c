@@ -3,13 +3,11 @@
  * no token → waiting → (token) → connecting → joining → joined, and from each
  * of them back to waiting. `retry` is the one timer: it ends a wait.
  */
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <event2/event.h>
 
-#include "ceiling.h"
 #include "conf.h"
 #include "log.h"
 #include "loop.h"
@@ -18,10 +16,6 @@
 #include "timer.h"
 #include "tunnel_parts.h"
 #include "util.h"
-
-/* How long a join or a close handshake (RFC 6455 §7.1.2) may take when
- * leaving. */
-#define CLOSE_TIMEOUT_MS 2000
 
 /* --- attempts ------------------------------------------------------------- */
 
@@ -107,208 +101,6 @@ tunnel_reconnect(struct tunnel *t)
 	wait_for_token(t);
 }
 
-/* --- the socket ----------------------------------------------------------- */
-
-static void
-on_open(void *arg)
-{
-	struct tunnel *t = arg;
-
-	metrics_add(t->params.metrics, METRICS_CONNECTS, 1);
-	t->stable = false;
-	t->state = PROTO_TUNNEL_JOINING;
-	channel_open(t->channel, t->path_id);
-}
-
-static void
-on_message(uint8_t *data, size_t len, void *arg)
-{
-	struct tunnel *t = arg;
-
-	channel_message(t->channel, data, len, false);
-}
-
-static void
-on_too_long(uint8_t *data, size_t len, size_t whole_len, void *arg)
-{
-	struct tunnel *t = arg;
-
-	metrics_add(t->params.metrics, METRICS_MESSAGES_TOO_LONG, 1);
-	log_debug("tunnel %u: a message of %zu bytes is longer than "
-		  "MAX_REQUEST_SIZE",
-	    t->params.number, whole_len);
-	channel_message(t->channel, data, len, true);
-}
-
-/* RFC 6455 §7.4.1: a message was too big for the server to take. */
-static void
-note_too_big(struct tunnel *t)
-{
-	struct ceiling *c = t->params.ceiling;
-
-	if (!ceiling_refused(c, plugboard_sent(t->plugboard), util_mono_ms()))
-		return;
-	ceiling_note(c, t->params.metrics);
-	log_warnx("tunnel %u: plugboard closed it with 1009, too big: messages "
-		  "of %" PRIu64 " bytes and more are not sent for %" PRId64
-		  " s",
-	    t->params.number, c->refused, c->hold_ms / 1000);
-}
-
-static void
-on_gone(const struct plugboard_end *end, void *arg)
-{
-	struct tunnel *t = arg;
-
-	if (end->reason == PROTO_REASON_CLOSED && end->detail == 1009)
-		note_too_big(t);
-	channel_closed(t->channel);
-	if (t->left) {
-		timer_set_ms(t->close, 0);
-		return;
-	}
-	if (end->reason == PROTO_REASON_FORBIDDEN)
-		t->params.ops->on_token_refused(
-		    end->detail, t->jti, t->params.arg);
-	tunnel_again(t, end);
-}
-
-static void
-on_discard(size_t len, const char *why, void *arg)
-{
-	struct tunnel *t = arg;
-
-	metrics_add(t->params.metrics, METRICS_MESSAGES_DROPPED, 1);
-	log_warnx("a message of %zu bytes from plugboard was discarded: %s",
-	    len, why);
-}
-
-static void
-on_long(void *arg)
-{
-	struct tunnel *t = arg;
-
-	channel_beat(t->channel);
-}
-
-static const struct plugboard_ops plugboard_ops = {
-    on_open,
-    on_message,
-    on_gone,
-    on_too_long,
-    on_discard,
-    on_long,
-};
-
-/* --- the channel ---------------------------------------------------------- */
-
-static void
-on_joined(void *arg)
-{
-	struct tunnel *t = arg;
-
-	if (t->left) {
-		channel_leave(t->channel);
-		return;
-	}
-	t->state = PROTO_TUNNEL_JOINED;
-	log_info("joined %s at %s by tunnel %u", channel_topic(t->channel),
-	    t->where, t->params.number);
-	t->params.ops->on_joined(t->params.arg);
-}
-
-static void
-on_lost(void *arg)
-{
-	struct tunnel *t = arg;
-
-	if (t->state == PROTO_TUNNEL_JOINED)
-		t->state = PROTO_TUNNEL_JOINING;
-	t->params.ops->on_lost(t->params.arg);
-}
-
-/* The socket is of no use: end it ourselves, so that no report of its end
- * follows. */
-static void
-abandon(struct tunnel *t, enum proto_reason reason, const char *text)
-{
-	struct plugboard_end end = {
-	    .reason = reason,
-	    .retry_after_s = -1,
-	    .text = text,
-	};
-
-	plugboard_drop(t->plugboard);
-	if (t->left)
-		timer_set_ms(t->close, 0);
-	else
-		tunnel_again(t, &end);
-}
-
-static void
-on_refused(const char *reason, void *arg)
-{
-	struct tunnel *t = arg;
-
-	if (strcmp(reason, "path_id_mismatch") == 0)
-		t->params.ops->on_token_refused(0, t->jti, t->params.arg);
-	abandon(t, PROTO_REASON_JOIN_REFUSED, reason);
-}
-
-static void
-on_dead(enum proto_reason reason, const char *text, void *arg)
-{
-	abandon(arg, reason, text);
-}
-
-static void
-on_ack(void *arg)
-{
-	struct tunnel *t = arg;
-	struct ceiling *c = t->params.ceiling;
-
-	if (ceiling_proved(c, plugboard_sent(t->plugboard)))
-		ceiling_note(c, t->params.metrics);
-}
-
-static void
-on_stable(void *arg)
-{
-	struct tunnel *t = arg;
-
-	backoff_reset(&t->backoff);
-	t->failures = 0;
-	t->stable = true;
-}
-
-static void
-on_refresh(enum proto_refresh outcome, const char *token, void *arg)
-{
-	struct tunnel *t = arg;
-
-	t->params.ops->on_refresh(outcome, token, t->params.arg);
-}
-
-static void
-on_left(void *arg)
-{
-	struct tunnel *t = arg;
-
-	plugboard_close(t->plugboard, 1000, "telephone leaves");
-	timer_set_ms(t->close, CLOSE_TIMEOUT_MS);
-}
-
-static const struct channel_ops channel_ops = {
-    on_joined,
-    on_lost,
-    on_refused,
-    on_dead,
-    on_ack,
-    on_stable,
-    on_refresh,
-    on_left,
-};
-
 bool
 tunnel_refresh(struct tunnel *t)
 {
@@ -352,13 +144,13 @@ tunnel_leave(struct tunnel *t)
 	}
 	if (channel_is_joining(t->channel)) { /* on_joined goes on */
 		t->state = PROTO_TUNNEL_DRAINING;
-		timer_set_ms(t->close, CLOSE_TIMEOUT_MS);
+		timer_set_ms(t->close, TUNNEL_CLOSE_MS);
 		return;
 	}
 	if (plugboard_is_open(t->plugboard)) { /* it waits to join again */
 		t->state = PROTO_TUNNEL_DRAINING;
 		channel_closed(t->channel);
-		on_left(t);
+		tunnel_close(t);
 		return;
 	}
 	plugboard_drop(t->plugboard);
@@ -434,7 +226,7 @@ make_plugboard(struct tunnel *t)
 	    .message_max = (size_t)conf_num(conf, CONF_MAX_REQUEST_SIZE),
 	    .send_timeout_ms = conf_num(conf, CONF_SEND_TIMEOUT),
 	    .message_send_ms = conf_num(conf, CONF_MAX_SEND_TIME),
-	    .ops = &plugboard_ops,
+	    .ops = &tunnel_plugboard_ops,
 	    .arg = t,
 	};
 	struct proxy_url proxy;
@@ -466,7 +258,7 @@ make_channel(struct tunnel *t)
 	    .reply_timeout_ms = conf_num(conf, CONF_CONNECT_TIMEOUT),
 	    .events = t->params.events,
 	    .event_count = t->params.event_count,
-	    .ops = &channel_ops,
+	    .ops = &tunnel_channel_ops,
 	    .arg = t,
 	};
 

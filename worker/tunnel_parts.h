@@ -9,6 +9,10 @@
 
 struct event;
 
+/* How long a join or a close handshake (RFC 6455 §7.1.2) may take when
+ * leaving. */
+#define TUNNEL_CLOSE_MS 2000
+
 struct tunnel {
 	struct tunnel_params params;
 	struct plugboard *plugboard;
@@ -33,5 +37,12 @@ struct tunnel {
 /* An attempt or a connection has ended: says why, counts it, and waits for the
  * next; or gives up; or leaves, in a drain. */
 void tunnel_again(struct tunnel *, const struct plugboard_end *);
+
+/* What it does when its socket or its channel reports (tunnel_events.c). */
+extern const struct plugboard_ops tunnel_plugboard_ops;
+extern const struct channel_ops tunnel_channel_ops;
+
+/* The channel has been left, or there was none: closes the socket. */
+void tunnel_close(struct tunnel *);
 
 #endif
