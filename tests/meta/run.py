@@ -420,6 +420,18 @@ def check_exit_codes():
         rf"(wait_exit|returncode|code)\W[^\n]*\b{code}\b|, {code}[,)]", tests)))
 
 
+def check_error_codes():
+    """telephone(8) lists each code that a client may see."""
+    page = read("man/telephone.8").split(".Ss Errors that clients see")[1].split(".Sh ENVIRONMENT")[0]
+    listed = set(re.findall(r"\b[a-z]+(?:_[a-z]+)*\b", page))
+    codes = set(re.findall(r"\{\"([a-z_]+)\",", read("worker/backend_error.c"))) - {"ok"}
+    for path in glob.glob("worker/*.c"):
+        codes |= set(re.findall(r"\b[45]\d\d,\s*\"([a-z_]+)\"", read(path)))
+    codes |= set(re.findall(r"\bcode = \"([a-z_]+)\"", read("worker/proxy_try.c")))
+    check("there are codes", [] if len(codes) > 40 else sorted(codes))
+    check("telephone(8) lists each", sorted(codes - listed))
+
+
 def check_promises():
     """tests/it/fidelity/README.md names each test there, and none that is not there."""
     named = {f"{file}: {name}" for row in re.findall(r"^\| .* \| (.*) \|$", read("tests/it/fidelity/README.md"), re.M)
@@ -444,7 +456,7 @@ def check_workflows():
     check("what they need is installed for them", (f"{t}: {p}" for t, p in tools.items() if t in ci and p not in packaged))
 
 
-for step in (check_workflows, check_links, check_hardening, check_installed, check_units, check_no_attacks, check_sbom, check_includes, check_form, check_documents, check_manuals, check_pages, check_threat_model, check_messages, check_blocks, check_exit_codes):
+for step in (check_workflows, check_links, check_hardening, check_installed, check_units, check_no_attacks, check_sbom, check_includes, check_form, check_documents, check_manuals, check_pages, check_threat_model, check_messages, check_blocks, check_exit_codes, check_error_codes):
     step()
 check_promises()
 print(f"{passed} passed, {failed} failed")
