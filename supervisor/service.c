@@ -200,9 +200,13 @@ kill_all(struct service *s, const char *why)
 static void
 on_deadline(evutil_socket_t fd, short what, void *arg)
 {
+	struct service *s = arg;
+
 	(void)fd;
 	(void)what;
-	kill_all(arg, "it does not leave");
+	if (s->exit_code == EX_OK)
+		s->exit_code = 1; /* what was in flight is lost */
+	kill_all(s, "it does not leave");
 }
 
 void

@@ -2,7 +2,7 @@
 """Reloads, restarts and drains under a steady load: what is lost is what
 crossed phx_leave on the wire, as the telephone says itself, and nothing else.
 """
-import concurrent.futures, re, signal, subprocess, time
+import concurrent.futures, os, re, signal, subprocess, time
 
 import load
 from harness import check, equal, free_port, request, until
@@ -286,6 +286,16 @@ def test_a_signal_joins_a_drain(s):
     phone.wait_exit(1)
     equal(asked.wait(20), 1)
     check(phone.has_log("warn telephone: stopping at once"), "it is forced")
+
+
+def test_a_drain_that_a_worker_outlasts(s):
+    """One that stands still is killed in the end, and that is no good order."""
+    phone = s.start(SHUTDOWN_TIMEOUT="1s")
+    os.kill(phone.child("worker"), signal.SIGSTOP)
+    asked = drain(phone)
+    phone.wait_exit(1)
+    equal(asked.wait(20), 1)
+    check(phone.has_log(r"worker \(pid \d+\) is killed: it does not leave"), "why")
 
 
 def test_telephonectl_drain_is_plain(s):
