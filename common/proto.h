@@ -270,6 +270,7 @@ struct proto_tunnel_status {
 };
 
 #define PROTO_TRACE_ERROR_MAX 256
+#define PROTO_NOT_READY_MAX 24
 
 /* Of several tunnels the best one is described, and how the last one that is
  * down has ended; and each in its place. */
@@ -296,6 +297,7 @@ struct proto_worker_status {
 	uint64_t spans, spans_lost, spans_waiting;
 	char trace_error[PROTO_TRACE_ERROR_MAX]; /* "": the last went well */
 	struct proto_tunnel_status tunnel_list[PROTO_TUNNELS_MAX];
+	char not_ready[PROTO_NOT_READY_MAX]; /* the word of /readyz, or "" */
 };
 int proto_put_worker_status(uint8_t *space, const struct proto_worker_status *);
 int

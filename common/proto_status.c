@@ -76,6 +76,7 @@ proto_put_worker_status(uint8_t *space, const struct proto_worker_status *s)
 	pack_u64(&p, s->spans_waiting);
 	pack_str(&p, s->trace_error);
 	put_tunnels(&p, s);
+	pack_str(&p, s->not_ready);
 	return proto_end(&p);
 }
 
@@ -111,6 +112,7 @@ proto_get_worker_status(
 	s->spans_waiting = unpack_u64(&u);
 	unpack_str(&u, s->trace_error, sizeof(s->trace_error));
 	get_tunnels(&u, s);
+	unpack_str(&u, s->not_ready, sizeof(s->not_ready));
 	return proto_done(&u);
 }
 

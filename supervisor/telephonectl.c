@@ -65,18 +65,15 @@ static int
 run_healthcheck(const char *path, int argc, char **argv)
 {
 	const struct status *s = &answers.status;
+	char text[STATUS_READY_MAX];
 
 	if (argc > 1)
 		return telephonectl_fail(
 		    EX_USAGE, "unexpected argument", argv[1]);
 	if (ask(path, PROTO_STATUS) != EX_OK)
 		return EXIT_NOT_READY;
-	if (s->has_worker && s->worker.ready) {
-		(void)puts("ready");
-		return EX_OK;
-	}
-	(void)puts(s->has_worker ? "not ready" : "the worker does not answer");
-	return EXIT_NOT_READY;
+	(void)puts(status_ready(s, text));
+	return s->has_worker && s->worker.ready ? EX_OK : EXIT_NOT_READY;
 }
 
 static int

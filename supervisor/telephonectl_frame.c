@@ -43,7 +43,7 @@ put(struct frame *f, bool heading, const char *line)
 /* --- the telephone -------------------------------------------------------- */
 
 static const char *
-state_of(const struct view *v)
+state_of(const struct view *v, char text[STATUS_READY_MAX])
 {
 	const struct status *s = v->status;
 
@@ -51,9 +51,7 @@ state_of(const struct view *v)
 		return "not seen yet";
 	if (!s->has_worker)
 		return "worker does not answer";
-	return s->worker.draining ? "draining"
-	    : s->worker.ready	  ? "ready"
-				  : "not ready";
+	return status_ready(s, text);
 }
 
 static void
@@ -61,6 +59,7 @@ put_title(struct frame *f, const struct view *v)
 {
 	const struct proto_supervisor_status *p;
 	char line[LINE_MAX], age[STATUS_AGE_MAX], clock[16] = "";
+	char ready[STATUS_READY_MAX];
 	time_t now = (time_t)(v->wall_ms / 1000);
 	struct tm tm;
 
@@ -68,14 +67,14 @@ put_title(struct frame *f, const struct view *v)
 		(void)strftime(clock, sizeof(clock), "%H:%M:%S", &tm);
 	if (v->status == NULL) {
 		(void)util_fmt(line, sizeof(line), "%s  telephone: %s", clock,
-		    state_of(v));
+		    state_of(v, ready));
 		put(f, true, line);
 		return;
 	}
 	p = &v->status->supervisor;
 	(void)util_fmt(line, sizeof(line),
 	    "%s  telephone: %s, up %s; worker %u, %u restarts; %s", clock,
-	    state_of(v), status_age(p->uptime_ms, age), p->worker_pid,
+	    state_of(v, ready), status_age(p->uptime_ms, age), p->worker_pid,
 	    p->worker_restarts, p->version);
 	put(f, true, line);
 }

@@ -178,17 +178,30 @@ print_walls(const struct status *s)
 			    sandbox_text(&s->walls[i].level, space));
 }
 
+const char *
+status_ready(const struct status *s, char text[STATUS_READY_MAX])
+{
+	char plain[LOG_PLAIN_MAX];
+
+	if (!s->has_worker)
+		return "the worker does not answer";
+	if (s->worker.draining)
+		return "draining";
+	if (s->worker.ready)
+		return "ready";
+	(void)util_fmt(text, STATUS_READY_MAX, "not ready (%s)",
+	    log_plain(plain, sizeof(plain), s->worker.not_ready));
+	return text;
+}
+
 void
 status_print(const struct status *s)
 {
 	const struct proto_supervisor_status *p = &s->supervisor;
-	char a[STATUS_AGE_MAX], plain[LOG_PLAIN_MAX];
+	char a[STATUS_AGE_MAX], plain[LOG_PLAIN_MAX], ready[STATUS_READY_MAX];
 
 	(void)printf("telephone    %s, %s, up %s\n",
-	    log_plain(plain, sizeof(plain), p->version),
-	    s->has_worker && s->worker.draining	   ? "draining"
-		: s->has_worker && s->worker.ready ? "ready"
-						   : "not ready",
+	    log_plain(plain, sizeof(plain), p->version), status_ready(s, ready),
 	    status_age(p->uptime_ms, a));
 	if (s->has_worker)
 		print_tunnel(&s->worker);
@@ -324,6 +337,8 @@ status_print_json(const struct status *s)
 
 	(void)printf("{\"ready\":%s",
 	    s->has_worker && s->worker.ready ? "true" : "false");
+	if (s->has_worker && !s->worker.ready)
+		jsonout_text("not_ready", s->worker.not_ready);
 	jsonout_text("version", p->version);
 	jsonout_int("uptime_ms", p->uptime_ms);
 	jsonout_int("pid", p->pid);

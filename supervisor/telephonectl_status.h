@@ -20,6 +20,10 @@ struct status {
 #define STATUS_AGE_MAX 32
 const char *status_age(int64_t ms, char space[STATUS_AGE_MAX]);
 
+/* Whether it serves, and why not: a constant or the text. */
+#define STATUS_READY_MAX 64
+const char *status_ready(const struct status *, char text[STATUS_READY_MAX]);
+
 /* To stdout. */
 void status_print(const struct status *);
 /* One object; its names are part of the interface. */

@@ -309,13 +309,17 @@ on_status(struct dispatch *d, struct ipc_frame *frame)
 	struct proto_worker_status s;
 	uint8_t space[IPC_PAYLOAD_MAX];
 	struct ready_facts facts;
+	const char *why;
 
 	resolve_poll(d->resolve); /* as we are asked ourselves */
 	walls_report(d->supervisor);
 	memset(&s, 0, sizeof(s));
 	tunnels_status(d->tunnels, &s);
 	dispatch_facts(&facts, d);
-	s.ready = ready_not(&facts) == NULL;
+	why = ready_not(&facts);
+	s.ready = why == NULL;
+	if (why != NULL)
+		(void)util_strlcpy(s.not_ready, why, sizeof(s.not_ready));
 	s.draining = d->stopping;
 	proxy_status(d->proxy, &s);
 	trace_status(d->trace, &s);

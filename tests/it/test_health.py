@@ -58,7 +58,7 @@ def test_reasons(s):
                 "no_token\n")
     equal(request(port, "GET", "/livez").body, b"ok\n")
     done = phone.ctl("healthcheck")
-    equal((done.returncode, done.stdout), (1, "not ready\n"))
+    equal((done.returncode, done.stdout), (1, "not ready (no_token)\n"))
 
 
 def test_draining_is_a_reason(s):
