@@ -228,6 +228,15 @@ proto_breaker_name(enum proto_breaker breaker)
 }
 
 const char *
+proto_health_name(enum proto_health health)
+{
+	static const char *const t[PROTO_HEALTHS] = {
+	    "not asked", "unknown", "good", "bad"};
+
+	return NAME_OF(t, health);
+}
+
+const char *
 proto_source_name(enum proto_source source)
 {
 	static const char *const t[PROTO_SOURCES] = {

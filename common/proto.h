@@ -269,6 +269,16 @@ struct proto_tunnel_status {
 	int64_t joined_ms, heartbeat_ms, retry_ms;
 };
 
+/* What BACKEND_HEALTH_PATH says, in the order of enum ready_backend. */
+enum proto_health {
+	PROTO_HEALTH_UNASKED,
+	PROTO_HEALTH_UNKNOWN,
+	PROTO_HEALTH_GOOD,
+	PROTO_HEALTH_BAD,
+	PROTO_HEALTHS
+};
+const char *proto_health_name(enum proto_health);
+
 #define PROTO_TRACE_ERROR_MAX 256
 #define PROTO_NOT_READY_MAX 24
 
@@ -298,6 +308,10 @@ struct proto_worker_status {
 	char trace_error[PROTO_TRACE_ERROR_MAX]; /* "": the last went well */
 	struct proto_tunnel_status tunnel_list[PROTO_TUNNELS_MAX];
 	char not_ready[PROTO_NOT_READY_MAX]; /* the word of /readyz, or "" */
+	enum proto_health backend;
+	uint64_t in_flight_max, waiting; /* MAX_INFLIGHT, and for one of it */
+	uint64_t sessions;		 /* WebSockets that are open */
+	uint64_t over_limits; /* by a rate limit, or of ALLOW_CLIENTS */
 };
 int proto_put_worker_status(uint8_t *space, const struct proto_worker_status *);
 int

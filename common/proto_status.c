@@ -77,6 +77,11 @@ proto_put_worker_status(uint8_t *space, const struct proto_worker_status *s)
 	pack_str(&p, s->trace_error);
 	put_tunnels(&p, s);
 	pack_str(&p, s->not_ready);
+	proto_put_enum(&p, s->backend, PROTO_HEALTHS);
+	pack_u64(&p, s->in_flight_max);
+	pack_u64(&p, s->waiting);
+	pack_u64(&p, s->sessions);
+	pack_u64(&p, s->over_limits);
 	return proto_end(&p);
 }
 
@@ -113,6 +118,11 @@ proto_get_worker_status(
 	unpack_str(&u, s->trace_error, sizeof(s->trace_error));
 	get_tunnels(&u, s);
 	unpack_str(&u, s->not_ready, sizeof(s->not_ready));
+	s->backend = proto_get_enum(&u, PROTO_HEALTHS);
+	s->in_flight_max = unpack_u64(&u);
+	s->waiting = unpack_u64(&u);
+	s->sessions = unpack_u64(&u);
+	s->over_limits = unpack_u64(&u);
 	return proto_done(&u);
 }
 

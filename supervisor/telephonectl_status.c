@@ -115,9 +115,14 @@ print_tunnel(const struct proto_worker_status *w)
 	}
 	print_tunnels(w);
 	(void)printf("requests     %" PRIu64 ", %" PRIu64
-		     " refused or failed, %" PRIu64 " in flight\n",
-	    w->requests, w->failures, w->in_flight);
-	(void)printf("breaker      %s\n", proto_breaker_name(w->breaker));
+		     " refused or failed, %" PRIu64 " in flight; %" PRIu64
+		     " WebSockets\n",
+	    w->requests, w->failures, w->in_flight, w->sessions);
+	(void)printf("limits       %" PRIu64 " in flight, %" PRIu64
+		     " wait; %" PRIu64 " above a rate or not allowed\n",
+	    w->in_flight_max, w->waiting, w->over_limits);
+	(void)printf("backend      health %s, breaker %s\n",
+	    proto_health_name(w->backend), proto_breaker_name(w->breaker));
 	(void)printf("memory       %" PRIu64 " KiB held, ceiling %" PRIu64
 		     " MiB\n",
 	    w->memory / 1024, w->memory_max / (1024 * 1024));
@@ -266,6 +271,11 @@ json_worker(const struct proto_worker_status *w)
 	jsonout_int("in_flight", (int64_t)w->in_flight);
 	jsonout_int("reconnects", (int64_t)w->reconnects);
 	jsonout_int("rejoins", (int64_t)w->rejoins);
+	jsonout_int("in_flight_max", (int64_t)w->in_flight_max);
+	jsonout_int("waiting", (int64_t)w->waiting);
+	jsonout_int("over_limits", (int64_t)w->over_limits);
+	jsonout_int("websockets", (int64_t)w->sessions);
+	jsonout_text("backend", proto_health_name(w->backend));
 	jsonout_text("breaker", proto_breaker_name(w->breaker));
 	jsonout_int("memory", (int64_t)w->memory);
 	jsonout_int("memory_max", (int64_t)w->memory_max);

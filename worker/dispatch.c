@@ -304,6 +304,18 @@ on_reconnect(struct dispatch *d, struct ipc_frame *frame)
 }
 
 static void
+count_limits(const struct dispatch *d, struct proto_worker_status *s)
+{
+	const struct metrics *m = &d->metrics;
+
+	s->in_flight_max = (uint64_t)conf_num(&d->conf, CONF_MAX_INFLIGHT);
+	s->waiting = (uint64_t)metrics_get(m, METRICS_WAITING);
+	s->sessions = (uint64_t)metrics_get(m, METRICS_WS_SESSIONS);
+	s->over_limits = (uint64_t)metrics_sum(
+	    m, METRICS_CLIENTS_REFUSED, METRICS_RATE_SHARED);
+}
+
+static void
 on_status(struct dispatch *d, struct ipc_frame *frame)
 {
 	struct proto_worker_status s;
@@ -320,6 +332,8 @@ on_status(struct dispatch *d, struct ipc_frame *frame)
 	s.ready = why == NULL;
 	if (why != NULL)
 		(void)util_strlcpy(s.not_ready, why, sizeof(s.not_ready));
+	s.backend = (enum proto_health)facts.backend;
+	count_limits(d, &s);
 	s.draining = d->stopping;
 	proxy_status(d->proxy, &s);
 	trace_status(d->trace, &s);

@@ -7,7 +7,7 @@ usage: run.py BUILD_DIR [-k PATTERN] [-j JOBS] [-v] [--soak]
 Started by root, telephones run as nobody but in test_root.py, which needs
 root and is counted as left out otherwise.
 """
-import argparse, concurrent.futures, glob, importlib, os, re, shutil, subprocess, sys, tempfile, threading, time, traceback
+import argparse, concurrent.futures, glob, importlib, os, re, shutil, signal, subprocess, sys, tempfile, threading, time, traceback
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
@@ -66,6 +66,8 @@ def copy_programs(build, to):
 
 
 def main():
+    # Started in the background of a shell all of this would ignore it, the telephones too.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     parser = argparse.ArgumentParser()
     parser.add_argument("build")
     parser.add_argument("-k", default="")

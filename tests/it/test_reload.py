@@ -243,13 +243,13 @@ def test_a_tunnel_dies_in_a_drain(s):
 
 # --- telephonectl drain -------------------------------------------------------
 
-def drain(phone):
+def ask_to_drain(phone):
     return subprocess.Popen([f"{phone.stage.bin}/telephonectl", "-s", phone.env["CONTROL_SOCKET"], "drain"],
                             stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True, env={})
 
 
 def draining(phone, count=1):
-    asked = [drain(phone) for _ in range(count)]
+    asked = [ask_to_drain(phone) for _ in range(count)]
     phone.wait_log(r"info worker: draining: 2 requests in flight")
     return asked
 
@@ -264,7 +264,7 @@ def test_drain_by_telephonectl(s):
     equal([(a.wait(20), *a.communicate()) for a in asked], [(0, "", "")] * 2)
     phone.wait_exit(0)
     check(phone.has_log(r"drained: 2 requests finished, none abandoned"), "all were answered")
-    equal(drain(phone).wait(20), 69, "nobody is there")
+    equal(ask_to_drain(phone).wait(20), 69, "nobody is there")
 
 
 def test_a_signal_joins_a_drain(s):
@@ -292,7 +292,7 @@ def test_a_drain_that_a_worker_outlasts(s):
     """One that stands still is killed in the end, and that is no good order."""
     phone = s.start(SHUTDOWN_TIMEOUT="1s")
     os.kill(phone.child("worker"), signal.SIGSTOP)
-    asked = drain(phone)
+    asked = ask_to_drain(phone)
     phone.wait_exit(1)
     equal(asked.wait(20), 1)
     check(phone.has_log(r"worker \(pid \d+\) is killed: it does not leave"), "why")

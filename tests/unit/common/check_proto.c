@@ -54,8 +54,8 @@ static const struct route {
     {PROTO_STATUS, "STATUS", S, W, R, 0, 0, false},
     {PROTO_STATUS, "STATUS", S, T, R, 0, 0, false},
     {PROTO_STATUS, "STATUS", C, S, R, 0, 0, false},
-    {PROTO_WORKER_STATUS, "WORKER_STATUS", W, S, R, 136, 638, false},
-    {PROTO_WORKER_STATUS, "WORKER_STATUS", S, C, R, 136, 638, false},
+    {PROTO_WORKER_STATUS, "WORKER_STATUS", W, S, R, 171, 673, false},
+    {PROTO_WORKER_STATUS, "WORKER_STATUS", S, C, R, 171, 673, false},
     {PROTO_TOKEND_STATUS, "TOKEND_STATUS", T, S, R, 80, 1356, false},
     {PROTO_TOKEND_STATUS, "TOKEND_STATUS", S, C, R, 80, 1356, false},
     {PROTO_SUPERVISOR_STATUS, "SUPERVISOR_STATUS", S, C, R, 45, 1322, false},
@@ -322,7 +322,8 @@ fill_all(void)
 	worker = (struct proto_worker_status){8, 2, PROTO_TUNNEL_DRAINING,
 	    PROTO_REASON_TOO_SLOW, 1012, true, true, 1, INT64_MAX, -1, 2, 3,
 	    UINT64_MAX, 4, 5, PROTO_BREAKER_HALF_OPEN, 6, UINT64_MAX, 7,
-	    UINT64_MAX - 1, true, 8, UINT64_MAX - 2, 9, "", {{0}}, ""};
+	    UINT64_MAX - 1, true, 8, UINT64_MAX - 2, 9, "", {{0}}, "",
+	    PROTO_HEALTH_BAD, 10, UINT64_MAX - 3, 11, 12};
 	fill(worker.trace_error, sizeof(worker.trace_error), 'e');
 	fill(worker.not_ready, sizeof(worker.not_ready), 'n');
 	for (i = 0; i < PROTO_TUNNELS_MAX; i++)
@@ -515,7 +516,7 @@ static const struct codec {
     {encode_sandbox, decode_sandbox, 9, 9},
     {encode_refused, decode_refused, 6, 261},
     {encode_put, decode_put, 5, 16388},
-    {encode_worker, decode_worker, 136, 638},
+    {encode_worker, decode_worker, 171, 673},
     {encode_tokend, decode_tokend, 80, 1356},
     {encode_supervisor, decode_supervisor, 45, 1322},
     {encode_figures, decode_figures, 113, 113},
