@@ -39,7 +39,7 @@ note(struct line *l, struct buf *to, const char *what, const char *name)
 static char
 upper(char c)
 {
-	return c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
+	return c >= 'a' && c <= 'z' ? "ABCDEFGHIJKLMNOPQRSTUVWXYZ"[c - 'a'] : c;
 }
 
 /* Edit distance (Levenshtein) of a, in upper case, to b, or more than max as

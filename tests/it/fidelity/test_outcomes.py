@@ -354,7 +354,7 @@ def test_breaker(s):
     equal(breaker_of(phone), (0, "closed"), "any answer closes it")
     phone.wait_log(r"circuit breaker: closed")
     equal(metric(phone, "telephone_breaker_opened_total"), 2)
-    check("breaker      closed" in phone.ctl("status").stdout, "status shows it to people, too")
+    check("backend      health not asked, breaker closed\n" in phone.ctl("status").stdout, "status shows it to people, too")
 
 
 def test_breaker_stops_retries(s):
