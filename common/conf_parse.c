@@ -39,7 +39,9 @@ note(struct line *l, struct buf *to, const char *what, const char *name)
 static char
 upper(char c)
 {
-	return c >= 'a' && c <= 'z' ? "ABCDEFGHIJKLMNOPQRSTUVWXYZ"[c - 'a'] : c;
+	if (c < 'a' || c > 'z')
+		return c;
+	return "ABCDEFGHIJKLMNOPQRSTUVWXYZ"[c - 'a'];
 }
 
 /* Edit distance (Levenshtein) of a, in upper case, to b, or more than max as
