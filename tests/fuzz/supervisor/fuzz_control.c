@@ -57,6 +57,12 @@ service_reconnect(struct service *s)
 }
 
 void
+service_drain(struct service *s)
+{
+	FUZZ_MUST(s == &service);
+}
+
+void
 walls_tell(const struct walls *w, struct peer *peer)
 {
 	FUZZ_MUST(w == &service.walls && peer != NULL);
