@@ -14,6 +14,7 @@
 
 #include "control.h"
 #include "dispatch.h"
+#include "liveness.h"
 #include "log.h"
 #include "notify.h"
 #include "priv.h"
@@ -22,23 +23,13 @@
 #include "service.h"
 #include "util.h"
 
-/* Every child is asked this often, and killed when it has let that many
- * questions pass: 8 seconds. tokend may wait for a locked store besides. */
-#define POLL_MS 2000
-#define SILENT_POLLS 4
-/* The watchdog is not fed on behalf of a worker that has let so many pass; how
- * soon it is looked again. */
-#define STUCK_POLLS 3
-#define WATCHDOG_LOOK_MS 500
-/* A step of a birth may take longer: 30 seconds. */
-#define BIRTH_POLLS 15
 /* How soon a reload that has to wait looks again. */
 #define RELOAD_LOOK_MS 200
 /* What leaving may take beyond SHUTDOWN_TIMEOUT. */
 #define LEAVE_SLACK_MS 5000
 
-static void
-set_timer(struct event *ev, int64_t ms)
+void
+service_set_timer(struct event *ev, int64_t ms)
 {
 	struct timeval tv;
 
@@ -66,7 +57,7 @@ start(struct service *s, enum proto_role role)
 static void
 again_later(struct event *timer, unsigned *failures)
 {
-	set_timer(timer, respawn_delay_ms(++*failures));
+	service_set_timer(timer, respawn_delay_ms(++*failures));
 }
 
 static void
@@ -233,7 +224,7 @@ service_stop(struct service *s, int code)
 	(void)evtimer_del(s->tokend_again);
 	(void)evtimer_del(s->worker_again);
 	reload_cancel(s->reload, "the service is stopping");
-	set_timer(s->deadline, leave_ms);
+	service_set_timer(s->deadline, leave_ms);
 	for (i = 0; i < UTIL_COUNT(leaving); i++)
 		if (leaving[i] != NULL)
 			(void)child_stop(leaving[i], PROTO_STOP_END);
@@ -377,7 +368,7 @@ on_sigchld(evutil_socket_t sig, short what, void *arg)
 	}
 }
 
-/* --- liveness ------------------------------------------------------------- */
+/* --- questions to a child ------------------------------------------------- */
 
 bool
 service_ask_status(struct service *s, struct child *c)
@@ -395,68 +386,6 @@ service_reconnect(struct service *s)
 		return false;
 	peer_send_empty(child_peer(s->worker), PROTO_RECONNECT, 0);
 	return true;
-}
-
-static void
-check(struct service *s, struct child *c)
-{
-	int64_t max;
-
-	if (c == NULL)
-		return;
-	max = child_is_running(c) ? SILENT_POLLS : BIRTH_POLLS;
-	if (child_role(c) == PROTO_TOKEND)
-		max += conf_num(&s->conf, CONF_DB_TIMEOUT) / POLL_MS;
-	if (child_poll(c) <= max)
-		(void)service_ask_status(s, c);
-	else
-		child_kill(c,
-		    child_is_running(c) ? "it answers nothing any more"
-					: "it does not become ready");
-}
-
-static void
-on_poll(evutil_socket_t fd, short what, void *arg)
-{
-	struct service *s = arg;
-	size_t i;
-
-	(void)fd;
-	(void)what;
-	check(s, s->tokend);
-	check(s, s->worker);
-	check(s, s->fresh);
-	for (i = 0; i < SERVICE_WORKERS_MAX; i++)
-		check(s, s->old[i]);
-	set_timer(s->poll, POLL_MS);
-}
-
-/* The worker that serves leaves questions unanswered: on_poll will kill it, and
- * if that is of no use systemd has to do something. One that is being born or
- * is yet to be started has no loop. */
-static bool
-is_stuck(const struct service *s)
-{
-	return s->worker != NULL && child_is_running(s->worker) &&
-	    child_unheard(s->worker) >= STUCK_POLLS;
-}
-
-/* systemd is told that this loop turns, and the worker's. Where one feeding is
- * left out the next is due as soon as there is a reason: half of the time that
- * systemd allows is over. */
-static void
-on_watchdog(evutil_socket_t fd, short what, void *arg)
-{
-	struct service *s = arg;
-	int64_t ms = notify_watchdog_ms();
-
-	(void)fd;
-	(void)what;
-	if (!is_stuck(s))
-		notify_send("WATCHDOG=1");
-	else if (ms > WATCHDOG_LOOK_MS)
-		ms = WATCHDOG_LOOK_MS;
-	set_timer(s->watchdog, ms);
 }
 
 /* --- reload by a signal --------------------------------------------------- */
@@ -480,7 +409,7 @@ on_reload_later(evutil_socket_t fd, short what, void *arg)
 	if (can_reload(s))
 		reload_start(s, NULL, NULL);
 	else
-		set_timer(s->reload_later, RELOAD_LOOK_MS);
+		service_set_timer(s->reload_later, RELOAD_LOOK_MS);
 }
 
 void
@@ -493,7 +422,7 @@ service_reload(struct service *s)
 	log_info("reload: it begins when %s",
 	    s->reload != NULL ? "the one that is under way is over"
 			      : "the service is ready");
-	set_timer(s->reload_later, RELOAD_LOOK_MS);
+	service_set_timer(s->reload_later, RELOAD_LOOK_MS);
 }
 
 /* --- life ----------------------------------------------------------------- */
@@ -518,19 +447,14 @@ service_create(struct event_base *base, struct config *config,
 	s->started_ms = util_mono_ms();
 	s->tokend_again = evtimer_new(base, on_tokend_again, s);
 	s->worker_again = evtimer_new(base, on_worker_again, s);
-	s->poll = evtimer_new(base, on_poll, s);
-	s->watchdog = evtimer_new(base, on_watchdog, s);
 	s->reload_later = evtimer_new(base, on_reload_later, s);
 	s->deadline = evtimer_new(base, on_deadline, s);
 	s->child_signal = evsignal_new(base, SIGCHLD, on_sigchld, s);
 	if (s->tokend_again == NULL || s->worker_again == NULL ||
-	    s->poll == NULL || s->watchdog == NULL || s->reload_later == NULL ||
-	    s->deadline == NULL || s->child_signal == NULL ||
-	    event_add(s->child_signal, NULL) == -1)
+	    s->reload_later == NULL || s->deadline == NULL ||
+	    s->child_signal == NULL || event_add(s->child_signal, NULL) == -1)
 		fatalx("out of memory");
-	set_timer(s->poll, POLL_MS);
-	if (notify_watchdog_ms() > 0)
-		set_timer(s->watchdog, notify_watchdog_ms());
+	liveness_open(s);
 	return s;
 }
 
@@ -539,8 +463,7 @@ service_free(struct service *s)
 {
 	event_free(s->tokend_again);
 	event_free(s->worker_again);
-	event_free(s->poll);
-	event_free(s->watchdog);
+	liveness_close(s);
 	event_free(s->reload_later);
 	event_free(s->deadline);
 	event_free(s->child_signal);

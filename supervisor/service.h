@@ -70,6 +70,9 @@ struct service *service_create(struct event_base *, struct config *,
     struct conf *, const struct config_secrets *);
 void service_free(struct service *);
 
+/* (Re-)arms a one-shot timer. */
+void service_set_timer(struct event *, int64_t ms);
+
 /* Starts both children. 0 or -1. */
 int service_start(struct service *);
 
