@@ -385,6 +385,8 @@ def test_queue_bounds_are_exact(s):
     equal(error_of_res(ask(s)), (503, "overloaded"), "the sixth")
     time.sleep(0.3)
     equal((len(s.backend.requests), metric(phone, "telephone_requests_waiting")), (2, 3))
+    told = phone.status()["worker"]
+    equal((told["in_flight_max"], told["waiting"], told["backend"]), (2, 3, "not asked"), "status")
     s.fault("error")
     until(lambda: phone.status()["worker"]["in_flight"] == 0, "they end with their join")
 
