@@ -3,7 +3,7 @@
 import concurrent.futures, json, os, re, signal, socket, threading, time
 
 from harness import check, equal, free_port, request, until
-from test_tls import Certs, Front, server_context
+from test_tls import Certs, Front, copy, server_context
 
 LONG = {"INITIAL_BACKOFF": "20s", "MAX_BACKOFF": "20s"}
 BEATS = {"HEARTBEAT_INTERVAL": "200ms", "HEARTBEAT_TIMEOUT": "5s"}
@@ -273,7 +273,7 @@ class Flip(threading.Thread):
             except OSError:
                 return
             server = socket.create_connection(("127.0.0.1", self.to))
-            threading.Thread(target=Front.copy, args=(conn, server), daemon=True).start()
+            threading.Thread(target=copy, args=(conn, server), daemon=True).start()
             threading.Thread(target=self.back, args=(server, conn), daemon=True).start()
 
     def back(self, server, conn):

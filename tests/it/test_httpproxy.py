@@ -5,7 +5,7 @@ what it was sent byte for byte; it alone knows what plugboard.test is."""
 import base64, re, socket, subprocess, threading, time
 
 from harness import check, equal, free_port, request, until
-from test_tls import Certs, Front, server_context
+from test_tls import Certs, Front, copy, server_context
 
 NAME = "plugboard.test"
 
@@ -47,10 +47,10 @@ class Proxy:
             if b" 200 " in self.answer:
                 with socket.create_connection(("127.0.0.1", self.port_of_target)) as to:
                     self.pipes.append((conn, to))
-                    threading.Thread(target=Front.copy, args=(to, conn), daemon=True).start()
+                    threading.Thread(target=copy, args=(to, conn), daemon=True).start()
                     self.first.append(conn.recv(100000))
                     to.sendall(self.first[-1])
-                    Front.copy(conn, to)
+                    copy(conn, to)
             else:
                 conn.shutdown(socket.SHUT_WR)
                 while conn.recv(1000):
@@ -242,4 +242,4 @@ def forward(listener, port):
         except OSError:
             return
         for pair in ((conn, to), (to, conn)):
-            threading.Thread(target=Front.copy, args=pair, daemon=True).start()
+            threading.Thread(target=copy, args=pair, daemon=True).start()

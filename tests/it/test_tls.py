@@ -2,7 +2,7 @@
 """TLS to Plugboard and to the application: whom we trust, who we are, and
 that each failure is named. The servers are Python's ssl, in front of the
 switchboard; the certificates are made by openssl(1)."""
-import concurrent.futures, os, socket, ssl, subprocess, threading
+import concurrent.futures, os, select, socket, ssl, subprocess, threading
 
 from harness import check, equal, free_port, request, until
 
@@ -66,6 +66,16 @@ def server_context(certs, name, version=None, client_ca=None):
     return context
 
 
+def copy(a, b):
+    """One way between two plain sockets, by a thread of its own."""
+    try:
+        while data := a.recv(65536):
+            b.sendall(data)
+        b.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        pass
+
+
 class Front:
     """TLS in front of a port that speaks none. Remembers who came."""
 
@@ -90,19 +100,22 @@ class Front:
             with self.context.wrap_socket(conn, server_side=True) as tls:
                 self.peers.append(tls.getpeercert())
                 with socket.create_connection(("127.0.0.1", self.to)) as plain:
-                    threading.Thread(target=self.copy, args=(plain, tls), daemon=True).start()
-                    self.copy(tls, plain)
+                    self.relay(tls, plain)
         except OSError:
             pass
 
     @staticmethod
-    def copy(a, b):
-        try:
-            while data := a.recv(65536):
-                b.sendall(data)
-            b.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
+    def relay(tls, plain):
+        """By one thread: a connection of OpenSSL's is not for two at once,
+        not even when one of them only reads."""
+        other = {tls: plain, plain: tls}
+        while True:
+            ready = [tls] if tls.pending() else select.select([tls, plain], [], [])[0]
+            for sock in ready:
+                data = sock.recv(65536)
+                if not data:
+                    return
+                other[sock].sendall(data)
 
     def close(self):
         self.listener.close()
