@@ -283,7 +283,8 @@ asan: deps
 COVERAGE_MIN ?= 70
 coverage: deps
 	$(Q)rm -rf build/coverage
-	$(Q)$(MAKE) --no-print-directory VARIANT=coverage WERROR=1 all
+	$(Q)$(MAKE) --no-print-directory -j$$(nproc) VARIANT=coverage WERROR=1 \
+	all build-unit
 	$(Q)umask 0; $(MAKE) --no-print-directory VARIANT=coverage WERROR=1 \
 	check-unit
 	$(Q)$(MAKE) --no-print-directory VARIANT=coverage WERROR=1 \

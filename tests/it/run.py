@@ -2,7 +2,12 @@
 # SPDX-License-Identifier: MIT
 """Runs every function test_* of tests/it/**/test_*.py, each on a stage of its own.
 
-usage: run.py BUILD_DIR [-k PATTERN] [-j JOBS] [-v] [--soak]
+usage: run.py BUILD_DIR [-k PATTERN] [-j JOBS] [-v] [--soak] [--again N]
+
+With --again, up to N tests that failed among others are run twice more, alone,
+and are called unsteady when they pass both times: a machine that is shared
+stalls now and then for longer than any test should wait. What they said is
+printed like any failure: look at it. More than N, and all of them have failed.
 
 Started by root, telephones run as nobody but in test_root.py, which needs
 root and is counted as left out otherwise.
@@ -65,6 +70,49 @@ def copy_programs(build, to):
         subprocess.run(["chmod", "-R", "a+rwX", os.path.join(build, "obj")], check=True)
 
 
+class Run:
+    """Runs tests and keeps the count."""
+
+    def __init__(self, bin_dir, verbose):
+        self.bin_dir, self.verbose, self.lock = bin_dir, verbose, threading.Lock()
+        self.counts, self.failed, self.unsteady = {"ok": 0, "FAIL": 0, "left out": 0}, [], []
+
+    def one(self, item):
+        name, test = item
+        result, seconds, error = run_one(name, test, self.bin_dir, self.verbose)
+        with self.lock:
+            self.counts[result] += 1
+            if result == "FAIL":
+                self.failed.append(item)
+            print(f"{result:4} {name} ({seconds:.1f} s)", flush=True)
+            if error:
+                print("     " + error.replace("\n", "\n     "), flush=True)
+        return result
+
+    def all(self, tests, jobs):
+        alone = [t for t in tests if getattr(t[1], "alone", False)]
+        with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+            list(pool.map(self.one, [t for t in tests if t not in alone]))
+        for item in alone:
+            self.one(item)
+
+    def again(self, most):
+        """Those that failed, when they are no more than `most`."""
+        if len(self.failed) > most:
+            return
+        before, self.failed = self.failed, []
+        for item in before:
+            self.counts["FAIL"] -= 1
+            print(f"again, alone: {item[0]}", flush=True)
+            if self.one(item) == "ok" and self.one(item) == "ok":
+                self.unsteady.append(item[0])
+                self.counts["ok"] -= 1  # it is one test
+
+    def summary(self):
+        words = f"{self.counts['ok']} passed, {self.counts['FAIL']} failed, {self.counts['left out']} left out"
+        return words + (f", unsteady: {' '.join(self.unsteady)}" if self.unsteady else "")
+
+
 def main():
     # Started in the background of a shell all of this would ignore it, the telephones too.
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -74,34 +122,20 @@ def main():
     parser.add_argument("-j", type=int, default=4)
     parser.add_argument("-v", action="store_true")
     parser.add_argument("--soak", action="store_true", help="those that are too long for every day")
+    parser.add_argument("--again", type=int, default=0, metavar="N", help="up to N that failed may show that they can pass")
     args = parser.parse_args()
-    counts, lock, begin = {"ok": 0, "FAIL": 0, "left out": 0}, threading.Lock(), time.monotonic()
-    tests = list(find_tests(args.k, args.soak))
+    begin = time.monotonic()
     with open(os.path.join(args.build, "flags")) as f:
         if re.search(r"-fsanitize|--coverage", f.read()):
             harness.SANDBOX = "off"  # neither can open a file of its own in there
             harness.INSTRUMENTED = True
     with tempfile.TemporaryDirectory(prefix="telephone-bin-") as bin_dir:
         copy_programs(args.build, bin_dir)
-
-        def job(item):
-            name, test = item
-            result, seconds, error = run_one(name, test, bin_dir, args.v)
-            with lock:
-                counts[result] += 1
-                print(f"{result:4} {name} ({seconds:.1f} s)", flush=True)
-                if error:
-                    print("     " + error.replace("\n", "\n     "), flush=True)
-
-        together = [t for t in tests if not getattr(t[1], "alone", False)]
-        with concurrent.futures.ThreadPoolExecutor(args.j) as pool:
-            list(pool.map(job, together))
-        for item in tests:
-            if getattr(item[1], "alone", False):
-                job(item)
-    print(f"{counts['ok']} passed, {counts['FAIL']} failed, {counts['left out']} left out, "
-          f"{time.monotonic() - begin:.0f} s")
-    return 1 if counts["FAIL"] or not counts["ok"] else 0
+        run = Run(bin_dir, args.v)
+        run.all(list(find_tests(args.k, args.soak)), args.j)
+        run.again(args.again)
+    print(f"{run.summary()}, {time.monotonic() - begin:.0f} s")
+    return 1 if run.counts["FAIL"] or not run.counts["ok"] else 0
 
 
 sys.exit(main())
