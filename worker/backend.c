@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A call is one easy handle in the multi handle; handles are kept and reused.
+ * A call is one easy handle in the multi handle, and no handle serves a second
+ * call: libcurl before 8.1.1 remembers where the last field of the call before
+ * stood, and writes there when the first line of an answer looks folded.
  * Calls that wait for BACKEND_HOST to be resolved, or for one of
  * BACKEND_CONNECTIONS_MAX, stand in `waiting`.
  */
@@ -17,19 +19,6 @@
 #include "util.h"
 
 /* --- the life of a call --------------------------------------------------- */
-
-static void
-keep_easy(struct backend *b, CURL *easy)
-{
-	if (easy == NULL)
-		return;
-	if (b->idle_count < BACKEND_EASY_MAX) {
-		curl_easy_reset(easy);
-		b->idle[b->idle_count++] = easy;
-	} else {
-		curl_easy_cleanup(easy);
-	}
-}
 
 /* libcurl's bound is on all connections, so that of the idle ones moves with
  * those in use; one is about to become idle when it looks. */
@@ -73,7 +62,7 @@ backend_cancel(struct backend_call *c)
 	} else {
 		TAILQ_REMOVE(&b->waiting, c, entry);
 	}
-	keep_easy(b, c->easy);
+	curl_easy_cleanup(c->easy); /* NULL is fine */
 	curl_slist_free_all(c->fields);
 	curl_slist_free_all(c->resolve);
 	timer_clear(&c->timer);
@@ -253,10 +242,9 @@ backend_free(struct backend *b)
 	while (!TAILQ_EMPTY(&b->running))
 		backend_cancel(TAILQ_FIRST(&b->running));
 	names_free(b->names);
-	while (b->idle_count > 0)
-		curl_easy_cleanup(b->idle[--b->idle_count]);
 	if (b->multi != NULL)
 		(void)curl_multi_cleanup(b->multi);
+	(void)curl_share_cleanup(b->sessions);
 	timer_clear(&b->timer);
 	timer_clear(&b->report);
 	free(b);

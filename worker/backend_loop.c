@@ -133,8 +133,11 @@ backend_attach(struct backend *b)
 {
 	b->timer = timer_create_ms(b->params.base, on_timer, b);
 	b->multi = curl_multi_init();
-	if (b->multi == NULL)
+	b->sessions = curl_share_init();
+	if (b->multi == NULL || b->sessions == NULL)
 		return -1;
+	curl_share_setopt(
+	    b->sessions, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
 	curl_multi_setopt(b->multi, CURLMOPT_SOCKETFUNCTION, set_socket);
 	curl_multi_setopt(b->multi, CURLMOPT_SOCKETDATA, b);
 	curl_multi_setopt(b->multi, CURLMOPT_TIMERFUNCTION, set_timer);

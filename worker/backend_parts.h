@@ -18,9 +18,6 @@
 
 struct event;
 
-/* Easy handles kept for the next request. */
-#define BACKEND_EASY_MAX 64
-
 TAILQ_HEAD(backend_calls, backend_call);
 
 struct backend_call {
@@ -50,13 +47,12 @@ struct backend_call {
 struct backend {
 	struct backend_params params;
 	CURLM *multi;
+	CURLSH *sessions; /* of TLS, to be resumed: no handle lives so long */
 	struct names *names;
 	struct event *timer;
 	struct event *report; /* calls that failed early, or may now begin */
 	struct backend_calls waiting, running;
 	unsigned running_count;
-	CURL *idle[BACKEND_EASY_MAX];
-	unsigned idle_count;
 	struct backend_idle kept; /* connections */
 	char host[256];		  /* as it stands in a URL */
 };

@@ -79,6 +79,7 @@ set_transfer(struct backend *b, CURL *e)
 	curl_easy_setopt(e, CURLOPT_CAPATH, NULL);
 	curl_easy_setopt(e, CURLOPT_SSL_CTX_FUNCTION, on_ssl_ctx);
 	curl_easy_setopt(e, CURLOPT_SSL_CTX_DATA, p->tls);
+	curl_easy_setopt(e, CURLOPT_SHARE, b->sessions);
 }
 
 static int
@@ -102,8 +103,7 @@ backend_prepare(struct backend_call *c, const struct backend_request *r)
 {
 	struct backend *b = c->owner;
 
-	c->easy =
-	    b->idle_count > 0 ? b->idle[--b->idle_count] : curl_easy_init();
+	c->easy = curl_easy_init();
 	if (c->easy == NULL || (c->fields = backend_fields(r)) == NULL ||
 	    set_url(b, c->easy, r->target) == -1)
 		return -1;

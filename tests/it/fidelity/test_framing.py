@@ -64,6 +64,20 @@ def test_fields(s):
     ])
 
 
+def test_a_first_line_that_looks_folded(s):
+    """There is no field that it could belong to, whatever the answer before it had."""
+    s.backend = RawBackend()
+    s.start()
+    pid = s.phones[0].child("worker")
+    for number in range(8):
+        s.backend.on("*", reply(b"ok", b"200 OK", *(f"x-{i}: " + "v" * (i * 7 % 90) for i in range(20))))
+        equal(call(s, "GET", "/").status, 200, "one with fields")
+        s.backend.on("*", OK + (b" x: y", b"\tx: " + b"y" * 300)[number % 2] + b"\r\nContent-Length: 5\r\n\r\nhello")
+        got = call(s, "GET", "/")
+        equal((got.status, got.json()["error"]), (502, "backend_field"), f"answer {number}")
+    equal(s.phones[0].child("worker"), pid, "the worker lives")
+
+
 def test_content_length(s):
     def with_length(*values):
         return OK + b"".join(b"Content-Length:%s\r\n" % v for v in values) + b"\r\nhello"
