@@ -11,6 +11,9 @@
 #include "secret.h"
 #include "util.h"
 
+/* Below the first wait for a save that failed (refresh.c). */
+#define LOCKED_FOR_MS 500
+
 int64_t
 keeper_now_s(void)
 {
@@ -45,7 +48,16 @@ keeper_note(struct keeper *k, enum store_fault fault)
 {
 	if (fault != STORE_OK)
 		k->errors[store_fault_metric(fault)]++;
+	if (fault == STORE_LOCKED)
+		k->locked_ms = util_mono_ms();
 	return fault;
+}
+
+bool
+keeper_is_locked(const struct keeper *k)
+{
+	return k->locked_ms != 0 &&
+	    util_mono_ms() - k->locked_ms < LOCKED_FOR_MS;
 }
 
 /* --- what was given ------------------------------------------------------- */

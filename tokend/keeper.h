@@ -43,6 +43,7 @@ struct keeper {
 	bool previous_given; /* it stands in the configuration */
 	bool adopted;	     /* the store may be written */
 	bool unsaved;	     /* the current one is not in the store yet */
+	int64_t locked_ms;   /* when others last kept us waiting, 0: never */
 	struct keeper_past past[KEEPER_PAST_MAX];
 	unsigned pasts;
 	/* Counted since the start, but for unreadable: as last seen. */

@@ -14,6 +14,13 @@ void keeper_audit(enum log_level, const char *event, const struct token *);
 /* Counts a fault for the metric and returns it; STORE_OK passes through. */
 enum store_fault keeper_note(struct keeper *, enum store_fault);
 
+/*
+ * Another program has just kept us waiting for DB_TIMEOUT: nothing more is
+ * written now, for each statement would wait as long, and whoever waits for the
+ * whole of them takes tokend for dead. What is left is tried again.
+ */
+bool keeper_is_locked(const struct keeper *);
+
 /* 0, or a sysexits code (logged): rows are there, and none of them is opened
  * by either seal. */
 int keeper_try_seals(struct keeper *, struct seal *, struct seal *previous);
@@ -32,11 +39,11 @@ void keeper_remember(struct keeper *, const struct token *);
  */
 int keeper_adopt(struct keeper *);
 
-/* Writes one candidate to the store; sets unsaved when that fails. */
 /* The store stands where it was; else what stands there now is opened, or made
  * when nothing does. False: that cannot be used, and nothing can be stored. */
 bool keeper_find(struct keeper *);
 
+/* Writes one candidate to the store; sets unsaved when that fails. */
 void keeper_save_one(struct keeper *, struct token *);
 
 /* Takes in what is in the store and no candidate any more, a few at a time and

@@ -223,7 +223,7 @@ keeper_adopt(struct keeper *k)
 {
 	enum store_fault fault;
 
-	if (k->adopted)
+	if (k->adopted || keeper_is_locked(k))
 		return EX_OK;
 	fault = keeper_note(k, store_adopt(k->store));
 	k->adopted = fault == STORE_OK;

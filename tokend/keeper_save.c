@@ -44,7 +44,7 @@ keeper_reseal(struct keeper *k)
 	struct resealing r = {.seal = k->seal, .previous = k->previous};
 	enum store_fault fault;
 
-	if (!k->adopted)
+	if (!k->adopted || keeper_is_locked(k))
 		return STORE_LOCKED; /* or full: said before, tried again */
 	r.text = secret_alloc(PROTO_TOKEN_MAX);
 	fault =
@@ -81,7 +81,7 @@ keeper_save_one(struct keeper *k, struct token *token)
 	char *sealed = malloc(SEALED_MAX);
 
 	k->unsaved = true;
-	if (k->adopted && sealed != NULL &&
+	if (k->adopted && !keeper_is_locked(k) && sealed != NULL &&
 	    seal_close(k->seal, token->text, sealed, SEALED_MAX) == 0 &&
 	    keeper_note(k,
 		store_save(k->store, sealed, token->claims.exp_s,
@@ -92,20 +92,32 @@ keeper_save_one(struct keeper *k, struct token *token)
 	free(sealed);
 }
 
-static void
+static bool
+remove_row(struct keeper *k, int64_t row)
+{
+	return !keeper_is_locked(k) &&
+	    keeper_note(k, store_delete(k->store, row)) == STORE_OK;
+}
+
+/* False: a row could not be removed, and no other was tried. It and they have
+ * another turn. */
+static bool
 remove_past(struct keeper *k, const struct token *best)
 {
+	int64_t now_s = keeper_now_s();
 	struct keeper_past *p;
 	unsigned i, kept = 0;
+	bool good = true;
 
 	for (i = 0; i < k->pasts; i++) {
 		p = &k->past[i];
-		if (p->exp_s > keeper_now_s())
+		if (good && p->exp_s <= now_s && p->row != best->row)
+			good = remove_row(k, p->row);
+		if (!good || p->exp_s > now_s)
 			k->past[kept++] = *p;
-		else if (p->row != best->row)
-			(void)keeper_note(k, store_delete(k->store, p->row));
 	}
 	k->pasts = kept;
+	return good;
 }
 
 /* What is expired, and not the last one standing, nor one of the operator's
@@ -116,7 +128,8 @@ remove_expired(struct keeper *k, const struct token *best)
 	struct token *token;
 	unsigned i;
 
-	remove_past(k, best);
+	if (!remove_past(k, best))
+		return;
 	for (i = 0; i < k->tokens.count;) {
 		token = k->tokens.candidate[i];
 		if (token == best || token->claims.exp_s > keeper_now_s() ||
@@ -124,9 +137,8 @@ remove_expired(struct keeper *k, const struct token *best)
 			i++;
 			continue;
 		}
-		if (token->row != -1)
-			(void)keeper_note(
-			    k, store_delete(k->store, token->row));
+		if (token->row != -1 && !remove_row(k, token->row))
+			return;
 		tokens_remove(&k->tokens, token);
 	}
 }
@@ -208,8 +220,7 @@ bound_brought(struct keeper *k)
 
 	while (
 	    count_brought(k, &worst) >= KEEPER_BROUGHT_MAX && worst != NULL) {
-		if (keeper_note(k, store_delete(k->store, worst->row)) !=
-		    STORE_OK)
+		if (!remove_row(k, worst->row))
 			return;
 		*worst = k->past[--k->pasts];
 	}

@@ -252,6 +252,30 @@ def test_a_lock_of_another_program(s):
     again.stop()
 
 
+def test_a_lock_keeps_tokend_waiting_once(s):
+    """However much there is to be written: each statement would wait for DB_TIMEOUT, and the supervisor kills a tokend
+    that is silent for a few seconds more than that."""
+    path, words = f"{s.dir}/t.db", "is locked by another program for longer than DB_TIMEOUT"
+    gone = [(fresh(f"gone-{i}", iat=-9000, ttl=100), time.time() - 8900) for i in range(5)]
+    gostore.make(path, s.secret, [*gone, (fresh("good"), time.time() + 3500)]).close()
+    db = sqlite3.connect(path, isolation_level=None)
+    db.execute("PRAGMA user_version = 1")  # nothing is to be migrated, which would have to wait, too
+    count = lambda: db.execute("SELECT count(*) FROM tokens").fetchone()[0]
+    db.execute("BEGIN IMMEDIATE")
+    tokend = Tokend(s, db=path, previous="an old key", DB_TIMEOUT="1s")
+    equal(tokend.log().count(words), 1, "waits before READY")
+    equal(tokend.offered(), ("VALID", "good"))
+    for do in (lambda: tokend.set(fresh("newer", iat=0)), tokend.rotate):
+        before = tokend.log().count(words)
+        do()
+        check(tokend.log().count(words) - before <= 2, "its own wait, and one for what is tried again")  # of four
+    db.execute("ROLLBACK")
+    until(lambda: "the current token is stored now" in tokend.log(), "stored")
+    until(lambda: count() == 2, "what is expired goes with it")
+    db.close()
+    tokend.stop()
+
+
 def test_a_store_that_is_removed_under_it(s):
     """What is written to a file without a name is lost: it is made anew, with the token that is in use."""
     tokend = Tokend(s, token=fresh("given"))
