@@ -354,9 +354,10 @@ int proto_get_figures(const struct ipc_frame *, struct proto_figures *);
 /* PROTO_TOKEN_REPORT: what TOKEN_SET or TOKEN_ROTATE has done. */
 #define PROTO_REPORT_TEXT_MAX 512
 struct proto_report {
-	uint8_t code;  /* the exit status of telephonectl */
-	bool stored;   /* TOKEN_SET: it is in the store */
-	bool current;  /* TOKEN_SET: it is the one in use */
+	uint8_t code; /* the exit status of telephonectl */
+	bool stored;  /* TOKEN_SET: it is in the store */
+	bool current; /* TOKEN_SET: it is the one in use */
+	bool moved; /* TOKEN_SET: … and for another path than the last one */
 	bool previous; /* SECRET_KEY_BASE_PREVIOUS is given */
 	uint64_t rows;
 	uint64_t resealed;   /* since tokend's start */

@@ -285,6 +285,7 @@ proto_put_report(uint8_t *space, const struct proto_report *r)
 	pack_u8(&p, r->code);
 	pack_u8(&p, r->stored);
 	pack_u8(&p, r->current);
+	pack_u8(&p, r->moved);
 	pack_u8(&p, r->previous);
 	pack_u64(&p, r->rows);
 	pack_u64(&p, r->resealed);
@@ -304,6 +305,7 @@ proto_get_report(const struct ipc_frame *frame, struct proto_report *r)
 	r->code = unpack_u8(&u);
 	r->stored = proto_get_bool(&u);
 	r->current = proto_get_bool(&u);
+	r->moved = proto_get_bool(&u);
 	r->previous = proto_get_bool(&u);
 	r->rows = unpack_u64(&u);
 	r->resealed = unpack_u64(&u);

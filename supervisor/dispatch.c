@@ -199,11 +199,22 @@ on_status(struct service *s, struct child *c, struct ipc_frame *frame)
 		control_status(s->control, frame);
 }
 
+/* What is connected serves the path of the token before, and can be given no
+ * token for another: that is a new worker's, and the old one's requests are to
+ * be answered. */
 static void
 on_report(struct service *s, struct child *c, struct ipc_frame *frame)
 {
+	struct proto_report report;
+	bool moved = c == s->tokend && proto_get_report(frame, &report) == 0 &&
+	    report.moved;
+
 	if (s->control != NULL && c == s->tokend)
 		control_report(s->control, frame);
+	if (!moved)
+		return;
+	log_info("the new token is for another path: a reload moves there");
+	service_reload(s);
 }
 
 static const struct {

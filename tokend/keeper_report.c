@@ -11,13 +11,34 @@
 #include "secret.h"
 #include "util.h"
 
+/* What became of it, for people. */
+static void
+set_text(struct proto_report *r, enum proto_token_state state)
+{
+	(void)util_fmt(r->text, sizeof(r->text), "%s%s%s",
+	    !r->current ? "kept in reserve: the token in use was issued later"
+		: state == PROTO_TOKEN_EXPIRED
+		? "it has expired by this clock, and is tried once"
+		: "in use",
+	    r->stored ? ", stored" : ", NOT stored (see the log)",
+	    r->moved ? "; it is for another path than the one before: a reload "
+		       "has begun, by which a new worker joins there and the "
+		       "old one drains"
+		     : "");
+}
+
 void
 keeper_set(struct keeper *k, int fd, struct proto_report *report)
 {
 	enum proto_token_state state;
 	const char *error;
-	struct token *token = inputs_sent(fd, &k->tokens, &error), *best;
+	char path_id[PROTO_ID_MAX] = "";
+	struct token *best = keeper_best(k, &state), *token;
 
+	if (best != NULL) /* it may have to make room */
+		(void)util_strlcpy(
+		    path_id, best->claims.path_id, sizeof(path_id));
+	token = inputs_sent(fd, &k->tokens, &error);
 	memset(report, 0, sizeof(*report));
 	if (token == NULL) {
 		report->code = EX_DATAERR;
@@ -34,6 +55,8 @@ keeper_set(struct keeper *k, int fd, struct proto_report *report)
 	best = keeper_best(k, &state);
 	report->current = token == best;
 	report->stored = token->row != -1;
+	report->moved = report->current && path_id[0] != '\0' &&
+	    strcmp(path_id, token->claims.path_id) != 0;
 	report->exp_s = token->claims.exp_s;
 	(void)util_strlcpy(
 	    report->path_id, token->claims.path_id, sizeof(report->path_id));
@@ -42,13 +65,7 @@ keeper_set(struct keeper *k, int fd, struct proto_report *report)
 	    report->current && report->stored && state == PROTO_TOKEN_VALID
 	    ? EX_OK
 	    : 1;
-	(void)util_fmt(report->text, sizeof(report->text), "%s%s",
-	    !report->current ? "kept in reserve: the token in use was issued "
-			       "later"
-		: state == PROTO_TOKEN_EXPIRED
-		? "it has expired by this clock, and is tried once"
-		: "in use",
-	    report->stored ? ", stored" : ", NOT stored (see the log)");
+	set_text(report, state);
 	keeper_warn(k);
 }
 

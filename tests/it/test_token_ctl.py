@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """telephonectl token show, set, rotate, check; what the keys do."""
-import base64, hmac, json, os, re, signal, sqlite3, subprocess, time
+import base64, concurrent.futures, hmac, json, os, re, signal, sqlite3, subprocess, time
 
 from harness import check, equal, free_port, request, until
 
@@ -134,6 +134,27 @@ def test_set_for_another_path_and_from_the_future(s):
     equal(done.returncode, 0, done.stdout)
     phone.wait_log(r"is for path_id other, but another one \(from \w+\) is for demo")
     phone.wait_log(r"was issued (8\d|90) s in the future")
+
+
+def test_set_for_another_path_moves_there(s):
+    """All tunnels, and each refresh is for the new path; what is in flight on the old one is answered."""
+    phone = s.start(TUNNELS="2")
+    until(lambda: s.joined() == 2, "both tunnels")
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        slow = pool.submit(s.call, "GET", "/delay/1500")
+        until(lambda: phone.status()["worker"]["in_flight"] == 1, "a request in flight")
+        done = give(phone, s.token("other", iat=-1))
+        equal(done.returncode, 0, done.stdout)
+        check("it is for another path than the one before: a reload has begun" in done.stdout, done.stdout)
+        equal(slow.result().status, 200, "in flight on the old path")
+    until(lambda: [k["path_id"] for k in s.state()["sockets"]] == ["other"] * 2 and s.joined() == 2, "none is left there")
+    equal(s.call("GET", "/delay/1", path_id="other").status, 200)
+    before = phone.status()["token"]["refreshes"]
+    done = give(phone, s.token("other", iat=-1, ttl=8))
+    equal(phone.status()["token"]["path_id"], "other")
+    until(lambda: phone.status()["token"]["refreshes"] > before, "a refresh for the new path")
+    check(not phone.has_log("it is for another path_id"), "none was for the old one")
+    equal(phone.status()["generation"], 2, "one reload")
 
 
 def test_set_without_a_telephone(s):

@@ -349,6 +349,7 @@ fill_all(void)
 	report = (struct proto_report){.code = 255,
 	    .stored = true,
 	    .current = true,
+	    .moved = true,
 	    .previous = true,
 	    .rows = 1,
 	    .resealed = 2,
