@@ -76,9 +76,9 @@ channel_push(struct channel *c, const char *event, const char *payload)
 static void
 end_refresh(struct channel *c, enum proto_refresh outcome, const char *token)
 {
-	if (c->refresh_ref[0] == '\0')
+	if (!c->refreshing)
 		return;
-	c->refresh_ref[0] = '\0';
+	c->refreshing = false;
 	timer_stop(c->refresh);
 	c->params.ops->on_refresh(outcome, token, c->params.arg);
 }
@@ -93,6 +93,8 @@ forget_join(struct channel *c)
 	timer_stop(c->reply);
 	timer_stop(c->rejoin);
 	heartbeat_stop(c->heartbeat);
+	c->refresh_ref[0] = '\0';
+	c->refreshes_owed = 0;
 	end_refresh(c, PROTO_REFRESH_LOST, NULL);
 	if (was_joined) {
 		metrics_add(c->params.metrics, METRICS_TUNNELS_JOINED, -1);
@@ -334,13 +336,15 @@ channel_beat(struct channel *c)
 bool
 channel_refresh(struct channel *c)
 {
-	if (c->state != CHANNEL_JOINED || c->refresh_ref[0] != '\0')
+	if (c->state != CHANNEL_JOINED || c->refreshing)
 		return false;
 	(void)channel_next_ref(c, c->refresh_ref);
 	if (send_event(c, c->refresh_ref, "refresh_token", "{}") == -1) {
 		c->refresh_ref[0] = '\0';
 		return false;
 	}
+	c->refreshing = true;
+	c->refreshes_owed++;
 	timer_set_ms(c->refresh, c->params.reply_timeout_ms);
 	return true;
 }
@@ -353,16 +357,24 @@ on_refresh_deadline(evutil_socket_t fd, short what, void *arg)
 	end_refresh(arg, PROTO_REFRESH_TIMEOUT, NULL);
 }
 
+/* One that comes when its time is up is worth as much as any: the server has
+ * put the token before out of use. */
 static void
 take_token(struct channel *c, struct json_str payload)
 {
 	char token[PROTO_TOKEN_MAX];
 
-	if (phx_get_str(payload, "token", token, sizeof(token)) &&
-	    token[0] != '\0')
-		end_refresh(c, PROTO_REFRESH_OK, token);
-	else
+	if (!phx_get_str(payload, "token", token, sizeof(token)) ||
+	    token[0] == '\0') {
 		end_refresh(c, PROTO_REFRESH_REFUSED, NULL);
+	} else if (c->refreshing) {
+		end_refresh(c, PROTO_REFRESH_OK, token);
+	} else {
+		log_info(
+		    "channel %s: the answer to a refresh came late", c->topic);
+		c->params.ops->on_refresh(
+		    PROTO_REFRESH_OK, token, c->params.arg);
+	}
 	explicit_bzero(token, sizeof(token));
 	if (payload.data != NULL) /* where it stood */
 		explicit_bzero(payload.data, payload.len);
@@ -371,8 +383,10 @@ take_token(struct channel *c, struct json_str payload)
 void
 channel_on_refresh_push(struct channel *c, struct json_str payload)
 {
-	if (c->refresh_ref[0] != '\0')
-		take_token(c, payload);
+	if (c->refreshes_owed == 0)
+		return;
+	c->refreshes_owed--;
+	take_token(c, payload);
 }
 
 void
@@ -380,6 +394,8 @@ channel_on_refresh_reply(struct channel *c, const struct phx_reply *reply)
 {
 	char reason[REASON_MAX] = "";
 
+	c->refresh_ref[0] = '\0';
+	c->refreshes_owed = 0; /* the replies before it are of no use now */
 	if (reply->ok) {
 		take_token(c, reply->response);
 		return;

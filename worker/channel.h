@@ -40,7 +40,8 @@ struct channel_ops {
 	/* The first one of a join was: it is stable. */
 	void (*on_stable)(void *arg);
 	/* How the refresh that channel_refresh asked for ended; token is NULL
-	 * unless PROTO_REFRESH_OK. */
+	 * unless PROTO_REFRESH_OK. That may follow once more after a
+	 * PROTO_REFRESH_TIMEOUT: an answer that came late. */
 	void (*on_refresh)(enum proto_refresh, const char *token, void *arg);
 	/* phx_leave was answered, or its deadline has passed. */
 	void (*on_left)(void *arg);

@@ -25,7 +25,9 @@ struct channel {
 	char topic[CHANNEL_TOPIC_MAX];
 	char join_ref[CHANNEL_REF_MAX];
 	char leave_ref[CHANNEL_REF_MAX];
-	char refresh_ref[CHANNEL_REF_MAX]; /* "": none under way */
+	char refresh_ref[CHANNEL_REF_MAX]; /* the last one, "": answered */
+	bool refreshing;		   /* … whose answer is waited for */
+	unsigned refreshes_owed; /* asked in this join, not yet answered */
 	uint64_t last_ref;
 	uint64_t generation;
 	int64_t joined_at_ms;

@@ -105,6 +105,9 @@ on_refresh(enum proto_refresh outcome, const char *token, void *arg)
 	bool lost =
 	    outcome == PROTO_REFRESH_LOST || outcome == PROTO_REFRESH_TIMEOUT;
 
+	/* Too late: the server's last word will come by the other one. */
+	if (s->asking != NULL && s->asking != l)
+		return;
 	s->asking = NULL;
 	/* The server may have made a new token and put the old one out of
 	 * use: on another socket it answers with a valid one. */

@@ -3,7 +3,9 @@
 import concurrent.futures, json, socket, threading, time
 
 from harness import check, equal, until
+from hostile.rawboard import RawBoard
 from test_token_ctl import give
+from tokendkit import made
 
 
 def start(s, **more):
@@ -63,6 +65,35 @@ def test_lost_refresh_is_asked_again_on_the_other(s):
     phone.wait_log(r"token refreshed: jti ")
     check(not phone.has_log(r"token refresh failed"), "tokend never heard of the loss")
     equal(s.counter("connects"), 2, "no reconnect")
+
+
+def answered_late(s, answer):
+    """The server has put the token before out of use by then: what it gave instead must not be thrown away."""
+    board = RawBoard()
+    phone = board.start(s, CONNECT_TIMEOUT="300ms", TOKEN_REFRESH_INTERVAL="1s")
+    now = int(time.time())
+    new = made(now - 1, now + 7200, "late")
+
+    def late():
+        asked = [m[1] for m in board.pushed if m[3] == "refresh_token"]
+        if asked and phone.log().count("token refresh failed (timeout)") == len(asked):
+            answer(board, asked[-1], {"token": new, "expires_in": 7200})
+        return phone.has_log("the answer to a refresh came late")
+    until(late, "a late answer that is heard", every=0.2)
+    phone.wait_log(r"token refreshed: jti late expires")
+    equal(phone.status()["token"]["jti"], "late")
+
+
+def test_a_refresh_answered_late_by_a_reply(s):
+    def answer(board, ref, payload):
+        join = board.joins[-1]
+        board.frame(0x81, json.dumps([join.join_ref, ref, join.topic, "phx_reply",
+                                      {"status": "ok", "response": payload}]).encode())
+    answered_late(s, answer)
+
+
+def test_a_refresh_answered_late_by_a_push(s):
+    answered_late(s, lambda board, ref, payload: board.message("refresh_token_ack", payload))
 
 
 def test_refresh_lost_with_its_socket(s):
