@@ -97,6 +97,17 @@ util_nonblock(int fd)
 	return fcntl(fd, F_SETFL, flags | O_NONBLOCK) == -1 ? -1 : 0;
 }
 
+int
+util_fill_stdio(int flags)
+{
+	int fd;
+
+	for (fd = 0; fd <= 2; fd++)
+		if (fcntl(fd, F_GETFD) == -1 && open("/dev/null", flags) == -1)
+			return -1;
+	return 0;
+}
+
 void
 util_close(int *fd)
 {

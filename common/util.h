@@ -33,6 +33,11 @@ uint32_t util_random_below(uint32_t n);
 /* Sets O_NONBLOCK. Returns 0, or -1 with errno. */
 int util_nonblock(int fd);
 
+/* Descriptors 0 to 2 must be something: what is opened later would take their
+ * place, and be written to. Opens /dev/null (with these flags of open) for
+ * each that is closed. 0, or -1 with errno. */
+int util_fill_stdio(int flags);
+
 /* Closes *fd unless it is -1 and sets it to -1. Keeps errno. */
 void util_close(int *fd);
 

@@ -68,12 +68,15 @@ check_users(const struct conf *conf)
 }
 
 static int
-check_configuration(const struct conf *conf, bool faults)
+check_configuration(
+    const struct config *config, const struct conf *conf, bool faults)
 {
 	struct config_secrets secrets;
 	int code = faults ? EX_CONFIG : EX_OK, result;
 
-	if (config_secrets(conf, &secrets) == -1)
+	/* Not that a secret is missing which may stand in that file: whoever
+	 * believed it would make another one. */
+	if (config->unread || config_secrets(conf, &secrets) == -1)
 		return EX_CONFIG;
 	result = child_check_secrets(&secrets);
 	config_close_secrets(&secrets);
@@ -234,24 +237,12 @@ start(const struct options *options, enum options_action action)
 	log_set_format((enum log_format)conf_num(&conf, CONF_LOG_FORMAT));
 	config_report(&conf);
 	if (action == OPTIONS_CHECK)
-		code = check_configuration(&conf, faults);
+		code = check_configuration(&config, &conf, faults);
 	else
 		code = faults ? EX_CONFIG : run(&config, &conf);
 	conf_clear(&conf);
 	config_clear(&config);
 	return code;
-}
-
-/* Descriptors 0 to 2 must be something: what is opened later would take
- * their place, and a log line end in a socket. */
-static void
-check_stdio(void)
-{
-	int fd;
-
-	for (fd = 0; fd <= 2; fd++)
-		if (fcntl(fd, F_GETFD) == -1 && open("/dev/null", O_RDWR) == -1)
-			_exit(EX_OSERR);
 }
 
 int
@@ -260,7 +251,8 @@ main(int argc, char **argv)
 	struct options options;
 	enum options_action action;
 
-	check_stdio();
+	if (util_fill_stdio(O_RDWR) == -1)
+		return EX_OSERR;
 	log_init("telephone", LOG_LEVEL_INFO, LOG_FORMAT_TEXT);
 	priv_harden();
 	action = options_parse(&options, argc, argv);

@@ -5,6 +5,7 @@
  * printed.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
@@ -182,21 +183,28 @@ static const struct command {
 #define COLUMN 18
 
 static void
-print_help(FILE *f)
+print_command(FILE *f, const struct command *c)
+{
+	int n = fprintf(
+	    f, "  %s%s%s", c->name, c->usage[0] != '\0' ? " " : "", c->usage);
+
+	if (n > COLUMN)
+		(void)fprintf(f, "\n%*s", COLUMN + 1, "");
+	else
+		(void)fprintf(f, "%*s", COLUMN + 1 - n, "");
+	(void)fprintf(f, "%s\n", c->help);
+}
+
+/* Of one command, or with NULL of all. */
+static void
+print_help(FILE *f, const char *name)
 {
 	const struct command *c;
-	int n;
 
 	(void)fputs("usage: telephonectl [-s socket] command\n\n", f);
-	for (c = commands; c < commands + UTIL_COUNT(commands); c++) {
-		n = fprintf(f, "  %s%s%s", c->name,
-		    c->usage[0] != '\0' ? " " : "", c->usage);
-		if (n > COLUMN)
-			(void)fprintf(f, "\n%*s", COLUMN + 1, "");
-		else
-			(void)fprintf(f, "%*s", COLUMN + 1 - n, "");
-		(void)fprintf(f, "%s\n", c->help);
-	}
+	for (c = commands; c < commands + UTIL_COUNT(commands); c++)
+		if (name == NULL || strcmp(name, c->name) == 0)
+			print_command(f, c);
 	(void)fputs(
 	    "\nThe socket: -s, else $CONTROL_SOCKET, else the default of\n"
 	    "telephone.conf(5).\n",
@@ -209,18 +217,45 @@ run_help(const char *path, int argc, char **argv)
 	(void)path;
 	(void)argc;
 	(void)argv;
-	print_help(stdout);
+	print_help(stdout, NULL);
 	return EX_OK;
+}
+
+static bool
+is_help(const char *word)
+{
+	return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
+/* What could not be written was not said. A probe's answer is its exit code,
+ * whatever became of the word beside it. */
+static int
+finish(const struct command *c, int code)
+{
+	if (c->run == run_healthcheck)
+		return code;
+	if (fflush(stdout) == EOF)
+		return telephonectl_fail(
+		    EX_IOERR, "standard output", strerror(errno));
+	if (ferror(stdout))
+		return telephonectl_fail(
+		    EX_IOERR, "standard output", "it cannot be written");
+	return code;
 }
 
 static int
 run(const char *path, int argc, char **argv)
 {
-	size_t i;
+	const struct command *c;
 
-	for (i = 0; i < UTIL_COUNT(commands); i++)
-		if (strcmp(argv[0], commands[i].name) == 0)
-			return commands[i].run(path, argc, argv);
+	for (c = commands; c < commands + UTIL_COUNT(commands); c++) {
+		if (strcmp(argv[0], c->name) != 0)
+			continue;
+		if (!is_help(argv[argc - 1]))
+			return finish(c, c->run(path, argc, argv));
+		print_help(stdout, c->name);
+		return finish(c, EX_OK);
+	}
 	return telephonectl_fail(
 	    EX_USAGE, "no such command (see telephonectl help)", argv[0]);
 }
@@ -234,9 +269,13 @@ main(int argc, char **argv)
 	    {"version", no_argument, NULL, 'V'},
 	    {NULL, 0, NULL, 0},
 	};
+	static char word[] = "help", *help[] = {word, NULL};
 	char path[1024];
 	int c;
 
+	/* Not to be written to: what was to go there is a fault, not lost. */
+	if (util_fill_stdio(O_RDONLY) == -1)
+		return EX_OSERR;
 	telephonectl_socket(path, sizeof(path));
 	/* "+": the command's own options are the command's. */
 	while ((c = getopt_long(argc, argv, "+s:hV", longs, NULL)) != -1) {
@@ -245,17 +284,17 @@ main(int argc, char **argv)
 			(void)util_strlcpy(path, optarg, sizeof(path));
 			break;
 		case 'h':
-			print_help(stdout);
-			return EX_OK;
+			return run(path, 1, help);
 		case 'V':
 			(void)printf("telephonectl %s\n", version);
-			return EX_OK;
+			return finish(commands, EX_OK);
 		default:
-			return EX_USAGE;
+			return telephonectl_fail(
+			    EX_USAGE, "see telephonectl help", "");
 		}
 	}
 	if (optind == argc) {
-		print_help(stderr);
+		print_help(stderr, NULL);
 		return EX_USAGE;
 	}
 	return run(path, argc - optind, argv + optind);

@@ -296,6 +296,7 @@ requests_follow(const struct requests *r)
 	if (link_open(&f.one[0].link, r->path) == -1)
 		return telephonectl_fail(
 		    f.one[0].link.code, f.one[0].link.why, "");
-	for (;;)
+	while (!ferror(stdout))
 		turn(&f);
+	return EX_OK; /* but main() sees to that */
 }

@@ -233,11 +233,13 @@ take_option(struct requests *r, int c)
 int
 telephonectl_requests(const char *path, int argc, char **argv)
 {
+	static char name[] = "telephonectl requests";
 	struct requests r = {.path = path, .last = LAST};
 	const char *fault;
 	int c;
 
-	optind = 0; /* a command line of its own */
+	argv[0] = name; /* for what getopt says */
+	optind = 0;	/* a command line of its own */
 	while ((c = getopt_long(argc, argv, "+fn:", longs, NULL)) != -1) {
 		fault = take_option(&r, c);
 		if (fault != NULL && fault[0] == '\0') /* said by getopt */

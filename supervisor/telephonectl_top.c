@@ -92,7 +92,7 @@ render(struct top *t, unsigned rows, unsigned columns)
 	};
 
 	v.failure_count = sort_failures(t);
-	if (t->fault[0] != '\0')
+	if (t->fault[0] != '\0' && strcmp(t->fault, p->why) != 0)
 		v.worker_fault = t->fault;
 	frame_render(&t->frame, &v, rows, columns);
 }
@@ -299,15 +299,18 @@ turn_screen(struct top *t, bool round_over, const struct pollfd *input)
 	return false;
 }
 
-/* The first round has no rates yet, and is not shown. */
+/* The first round has no rates yet, and is not shown; nor is one in which
+ * nothing is known yet of the telephone. */
 static bool
 turn_plain(struct top *t, bool tick, unsigned long rounds)
 {
-	if (!tick || rounds < 2)
+	bool asked = t->poll.has_status || t->poll.why[0] != '\0';
+
+	if (!tick || rounds < 2 || !asked)
 		return false;
 	print_plain(t);
 	t->code = t->poll.why[0] != '\0' ? t->poll.code : EX_OK;
-	return t->shown >= t->frames;
+	return t->shown >= t->frames || ferror(stdout);
 }
 
 static int
@@ -388,10 +391,12 @@ start(struct top *t)
 int
 telephonectl_top(const char *path, int argc, char **argv)
 {
+	static char name[] = "telephonectl top";
 	static struct top t;
 	const char *fault;
 	int c, code;
 
+	argv[0] = name; /* for what getopt says */
 	t.path = path;
 	t.delay_ms = DELAY_MS;
 	optind = 0; /* a command line of its own */

@@ -225,6 +225,10 @@ diagnose_main(char **words)
 		diagnose_print_json(&c, code);
 	else if (c.report)
 		diagnose_print(&c, code);
+	if (c.report && (fflush(stdout) == EOF || ferror(stdout))) {
+		log_warnx("standard output cannot be written");
+		code = EX_IOERR;
+	}
 	tokens_clear(&c.tokens);
 	seal_free(seals.seal);
 	seal_free(seals.previous);
