@@ -4,6 +4,7 @@
 #include <grp.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include <event2/event.h>
@@ -177,6 +178,22 @@ clients_max(const struct ucred *peer)
 	return peer->uid == 0 ? CLIENTS_MAX : CLIENTS_MAX - ROOT_CLIENTS;
 }
 
+/* Says why, as far as the socket's buffer takes it, and ends it. */
+static void
+refuse(int fd, int code, const char *why)
+{
+	uint8_t space[IPC_PAYLOAD_MAX];
+	struct ipc_frame frame = {
+	    .type = PROTO_TEXT, .payload = space, .fd = -1};
+
+	frame.len = (uint32_t)proto_put_text(space, why);
+	(void)ipc_send(fd, &frame);
+	frame.type = PROTO_DONE;
+	frame.len = (uint32_t)proto_put_u8(space, (uint8_t)code);
+	(void)ipc_send(fd, &frame);
+	ipc_close(&fd);
+}
+
 static void
 on_accept(evutil_socket_t listener, short what, void *arg)
 {
@@ -194,11 +211,14 @@ on_accept(evutil_socket_t listener, short what, void *arg)
 	    !may_ask(fd, &peer)) {
 		log_warnx(
 		    "control socket: uid %d may not ask here", (int)peer.uid);
-		util_close(&fd);
+		refuse(fd, EX_NOPERM,
+		    "you may not ask this telephone (be root, its user, "
+		    "or in group telephone)");
 	} else if (control->count >= clients_max(&peer)) {
 		log_warnx(
 		    "control socket: more than %u clients", clients_max(&peer));
-		util_close(&fd);
+		refuse(fd, EX_UNAVAILABLE,
+		    "too many ask this telephone at once; try again");
 	} else {
 		client_create(control, fd);
 	}

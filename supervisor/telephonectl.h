@@ -29,7 +29,11 @@ int telephonectl_dial(const char *path, int *code, char *why, size_t size);
 int telephonectl_ask(
     const char *path, const struct ipc_frame *question, struct answers *);
 
-/* Takes one answer; a TEXT is printed. 0, or -1 when it cannot be read. */
+/* ipc_recv(), which goes on where the kernel tells first that what was asked
+ * was not read: why may stand behind that. */
+int telephonectl_recv(int fd, uint8_t *space, struct ipc_frame *);
+
+/* Takes one answer, but no TEXT. 0, or -1 when it cannot be read. */
 int telephonectl_take(struct answers *, const struct ipc_frame *);
 
 /* "telephonectl: what: more" to standard error; returns code. */

@@ -9,18 +9,25 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "buf.h"
 #include "ipc.h"
 #include "log.h"
 #include "proto.h"
 #include "telephonectl.h"
 #include "util.h"
 
-/* Longer than a reload may take in the supervisor. */
+/* Longer than a reload, or a question to tokend, may take in the supervisor …
+ */
 #define ANSWER_MS (100 * 1000)
+/* … and what it answers by itself, or without one that is late. */
+#define PROMPT_MS (20 * 1000)
+/* Lines of an answer, together: a reload may have a fault for each key. */
+#define TEXT_MAX ((size_t)1 << 20)
 
 int
 telephonectl_fail(int code, const char *what, const char *more)
@@ -79,6 +86,7 @@ static int
 dial(const char *path, int flags)
 {
 	struct sockaddr_un sun = {.sun_family = AF_UNIX};
+	const struct timeval bound = {.tv_sec = PROMPT_MS / 1000};
 	int fd;
 
 	if (util_strlcpy(sun.sun_path, path, sizeof(sun.sun_path)) >=
@@ -87,6 +95,10 @@ dial(const char *path, int flags)
 		return -1;
 	}
 	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | flags, 0);
+	/* Where so many wait already that nobody can join them. */
+	if (fd != -1)
+		(void)setsockopt(
+		    fd, SOL_SOCKET, SO_SNDTIMEO, &bound, sizeof(bound));
 	if (fd != -1 && connect(fd, (struct sockaddr *)&sun, sizeof(sun)) == -1)
 		util_close(&fd);
 	return fd;
@@ -120,8 +132,19 @@ struct talk {
 	int fd;
 	int answer_ms; /* how long an answer may take, -1: as long as it does */
 	struct answers *answers;
+	struct buf text; /* lines for people, until it is known of what */
 	uint8_t space[IPC_FRAME_MAX];
 };
+
+int
+telephonectl_recv(int fd, uint8_t *space, struct ipc_frame *frame)
+{
+	int n = ipc_recv(fd, space, frame);
+
+	if (n == -1 && errno == ECONNRESET)
+		n = ipc_recv(fd, space, frame);
+	return n;
+}
 
 /* Waits for one frame: 0, or -1. */
 static int
@@ -134,7 +157,7 @@ receive(struct talk *t, struct ipc_frame *frame)
 		(void)telephonectl_fail(0, "the telephone does not answer", "");
 		return -1;
 	}
-	if (ipc_recv(t->fd, t->space, frame) != 1) {
+	if (telephonectl_recv(t->fd, t->space, frame) != 1) {
 		(void)telephonectl_fail(
 		    0, "the telephone ended the conversation", "");
 		return -1;
@@ -163,15 +186,9 @@ take_walls(struct status *s, const struct ipc_frame *frame)
 int
 telephonectl_take(struct answers *answers, const struct ipc_frame *frame)
 {
-	static char text[PROTO_TEXT_MAX], plain[LOG_PLAIN_MAX];
 	struct status *s = &answers->status;
 
 	switch (frame->type) {
-	case PROTO_TEXT:
-		if (proto_get_text(frame, text) == -1)
-			return -1;
-		(void)printf("%s\n", log_plain(plain, sizeof(plain), text));
-		return 0;
 	case PROTO_SUPERVISOR_STATUS:
 		return proto_get_supervisor_status(frame, &s->supervisor);
 	case PROTO_SANDBOX:
@@ -191,12 +208,33 @@ telephonectl_take(struct answers *answers, const struct ipc_frame *frame)
 }
 
 static int
+take_text(struct talk *t, const struct ipc_frame *frame)
+{
+	static char text[PROTO_TEXT_MAX], plain[LOG_PLAIN_MAX];
+
+	if (proto_get_text(frame, text) == -1)
+		return -1;
+	(void)log_plain(plain, sizeof(plain), text);
+	return buf_printf(&t->text, "%s\n", plain);
+}
+
+static int
+take(struct talk *t, const struct ipc_frame *frame)
+{
+	return frame->type == PROTO_TEXT ? take_text(t, frame)
+					 : telephonectl_take(t->answers, frame);
+}
+
+/* The exit code. */
+static int
 converse(struct talk *t, const struct ipc_frame *question)
 {
 	struct ipc_frame frame = *question;
 	uint8_t code;
 
-	if (ipc_send(t->fd, &frame) == -1)
+	/* One that is not let in is told so, whatever it has asked. */
+	if (ipc_send(t->fd, &frame) == -1 && errno != EPIPE &&
+	    errno != ECONNRESET)
 		return telephonectl_fail(
 		    EX_UNAVAILABLE, "cannot ask", strerror(errno));
 	for (;;) {
@@ -205,10 +243,35 @@ converse(struct talk *t, const struct ipc_frame *question)
 		if (frame.type == PROTO_DONE)
 			return proto_get_u8(&frame, &code) == 0 ? code
 								: EX_SOFTWARE;
-		if (telephonectl_take(t->answers, &frame) == -1)
+		if (take(t, &frame) == -1)
 			return telephonectl_fail(EX_SOFTWARE,
 			    "an answer of another version",
 			    proto_name(frame.type));
+	}
+}
+
+/* What was asked for is for standard output; why it was not had is not, and
+ * would be taken for it by a program. */
+static void
+print_text(const struct talk *t, int code)
+{
+	if (t->text.len > 0)
+		(void)fwrite(t->text.data, 1, t->text.len,
+		    code == EX_OK ? stdout : stderr);
+}
+
+static int
+bound_of(uint16_t question)
+{
+	switch (question) {
+	case PROTO_DRAIN: /* its bound is there; its end is heard */
+		return -1;
+	case PROTO_RELOAD:
+	case PROTO_TOKEN_SET:
+	case PROTO_TOKEN_ROTATE:
+		return ANSWER_MS;
+	default:
+		return PROMPT_MS;
 	}
 }
 
@@ -221,12 +284,14 @@ telephonectl_ask(
 
 	memset(answers, 0, sizeof(*answers));
 	t.answers = answers;
-	/* A drain has its bound there, SHUTDOWN_TIMEOUT; its end is heard. */
-	t.answer_ms = question->type == PROTO_DRAIN ? -1 : ANSWER_MS;
+	t.answer_ms = bound_of(question->type);
 	t.fd = telephonectl_connect(path, &code);
 	if (t.fd == -1)
 		return code;
+	buf_init(&t.text, TEXT_MAX);
 	code = converse(&t, question);
+	print_text(&t, code);
+	buf_clear(&t.text);
 	util_close(&t.fd);
 	return code;
 }

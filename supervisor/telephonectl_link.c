@@ -51,9 +51,10 @@ say(struct link *l, uint16_t type, const void *payload, int len)
 
 	if (ipc_send(l->fd, &frame) == 0)
 		return 0;
-	return fail(l, EX_UNAVAILABLE,
-	    errno == EPIPE || errno == ECONNRESET ? "the worker has ended"
-						  : strerror(errno));
+	/* Why it is over may be told, and is then still to be read. */
+	if (errno == EPIPE || errno == ECONNRESET)
+		return 0;
+	return fail(l, EX_UNAVAILABLE, strerror(errno));
 }
 
 int
@@ -150,11 +151,12 @@ link_read(struct link *l, struct ipc_frame *frame)
 		return -1;
 	do {
 		before = l->state;
-		n = ipc_recv(l->fd, l->space, frame);
+		n = telephonectl_recv(l->fd, l->space, frame);
 		if (n == 0)
 			return fail(l, EX_UNAVAILABLE,
-			    before == LINK_CALLED ? "the telephone has ended it"
-						  : "the worker has ended");
+			    before == LINK_CALLED
+				? "the worker ended before it answered"
+				: "the worker has ended");
 		if (n == -1)
 			return nothing(l);
 		ipc_close_fd(&frame->fd);

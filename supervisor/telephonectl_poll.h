@@ -19,6 +19,7 @@ struct poll_status {
 	int fd; /* -1: nothing is asked */
 	int64_t due_ms;
 	struct answers answers; /* those that are coming */
+	char said[256];		/* with them: why there are none */
 	struct status status;	/* the last whole one */
 	bool has_status;
 	char why[256]; /* of the last end without one: plain text; "": none */
