@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
-#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -21,6 +20,7 @@
 #include "log.h"
 #include "secret.h"
 #include "telephonectl.h"
+#include "telephonectl_prompt.h"
 #include "util.h"
 
 /* There is a token, but not one to count on. */
@@ -141,28 +141,15 @@ show(const char *path, const struct arguments *a)
 static size_t
 read_input(char *text, size_t size)
 {
-	bool tty = isatty(STDIN_FILENO) == 1;
-	struct termios before, quiet;
 	size_t len = 0;
 	ssize_t n;
 
-	tty = tty && tcgetattr(STDIN_FILENO, &before) == 0;
-	if (tty) {
-		(void)fprintf(stderr, "token: ");
-		quiet = before;
-		quiet.c_lflag &= ~(tcflag_t)ECHO;
-		(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
-	}
-	while (len < size - 1 &&
-	    (n = read(STDIN_FILENO, text + len, size - 1 - len)) > 0) {
-		len += (size_t)n;
-		if (tty && text[len - 1] == '\n')
-			break;
-	}
-	if (tty) {
-		(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
-		(void)fprintf(stderr, "\n");
-	}
+	if (isatty(STDIN_FILENO) == 1)
+		len = prompt_read("token: ", text, size);
+	else
+		while (len < size - 1 &&
+		    (n = read(STDIN_FILENO, text + len, size - 1 - len)) > 0)
+			len += (size_t)n;
 	while (len > 0 && strchr(" \t\r\n", text[len - 1]) != NULL)
 		len--;
 	return len;
@@ -299,13 +286,20 @@ check(const char *path, const struct arguments *a)
 	char db[PATH_MAX + 4];
 	struct config config;
 	struct conf conf;
+	bool faults;
 
 	(void)path;
 	log_init("telephonectl", LOG_LEVEL_WARN, LOG_FORMAT_TEXT);
 	config_init(&config, &options);
 	conf_init(&conf);
-	(void)config_load(&config, &conf);
+	faults = config_load(&config, &conf) == -1;
 	config_report(&conf);
+	/* Half a configuration has another store, and lacks a key that there
+	 * is: nothing must be concluded from that, nor done. */
+	if (faults)
+		return telephonectl_fail(EX_CONFIG,
+		    "nothing was looked at: correct the configuration first",
+		    "");
 	if (config_secrets(&conf, &secrets) == -1)
 		return EX_CONFIG;
 	add_word(&p, "tokend");
@@ -335,6 +329,12 @@ static const struct {
     {"rotate", rotate},
 };
 
+static bool
+is_one_of(const char *word, const char *a, const char *b)
+{
+	return strcmp(word, a) == 0 || strcmp(word, b) == 0;
+}
+
 /* False, said: an argument that does not belong there. */
 static bool
 parse(struct arguments *a, bool is_check, int argc, char **argv)
@@ -358,7 +358,11 @@ parse(struct arguments *a, bool is_check, int argc, char **argv)
 	}
 	if (i == argc)
 		return true;
-	(void)telephonectl_fail(EX_USAGE, "unexpected argument", argv[i]);
+	(void)telephonectl_fail(EX_USAGE,
+	    is_check && is_one_of(argv[i], "--env", "--db")
+		? "a file is missing behind"
+		: "unexpected argument",
+	    argv[i]);
 	return false;
 }
 

@@ -208,7 +208,7 @@ def test_tokend_dies_over_a_set(s):
     os.kill(phone.child("tokend"), signal.SIGSTOP)
     done = give(phone, s.token())
     equal(done.returncode, 69, done.stdout)
-    check("tokend ended before it answered" in done.stdout, done.stdout)
+    check("tokend ended before it answered" in done.stderr, done.stderr)
 
 
 # --- what the server says -------------------------------------------------------
@@ -352,6 +352,19 @@ def test_check(s):
     check(not os.path.exists(f"{s.dir}/none.db"), "it made a store")
     equal(tool(s, "--db", db).returncode, 78, "without a secret")
     equal(tool(s, "--what").returncode, 64)
+
+
+def test_check_concludes_nothing_from_half_a_configuration(s):
+    """A file that is not read may hold the key; and another store is not the one to move."""
+    s.start().stop()
+    db = f"{s.dir}/telephone.db"
+    before = sealed(s)
+    for fault in ({"args": ("--env", f"{s.dir}/none.env")}, {"args": ("--env", s.dir)}, {"env": {"MAX_INFLIGHT": "many"}}):
+        done = tool(s, *fault.get("args", ()), "--move-aside", "--db", db, SECRET_KEY_BASE=OTHER, **fault.get("env", {}))
+        equal((done.returncode, done.stdout), (78, ""), fault)
+        check("nothing was looked at: correct the configuration first" in done.stderr, done.stderr)
+        check("SECRET_KEY_BASE" not in done.stderr, done.stderr)
+    equal(sealed(s), before, "it was moved")
 
 
 def test_check_moves_aside_only_what_cannot_be_read(s):
