@@ -69,7 +69,17 @@ fault(struct conf *conf, const char *file, const char *what)
 }
 
 static void
-load_file(const struct config *c, struct conf *conf)
+unreadable(struct config *c, struct conf *conf, int error)
+{
+	(void)buf_printf(&conf->faults, "%s: cannot be read: %s; %s\n", c->file,
+	    strerror(error),
+	    error == EACCES ? "the user who starts telephone must be able to"
+			    : "-f names another file");
+	c->unread = true;
+}
+
+static void
+load_file(struct config *c, struct conf *conf)
 {
 	char *text;
 	int fd;
@@ -78,16 +88,16 @@ load_file(const struct config *c, struct conf *conf)
 
 	fd = open(c->file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd == -1) {
-		(void)buf_printf(&conf->faults,
-		    "%s: cannot be read: %s; -f names another file\n", c->file,
-		    strerror(errno));
+		unreadable(c, conf, errno);
 		return;
 	}
 	text = secret_alloc(FILE_MAX);
 	while ((n = read(fd, text + len, FILE_MAX - 1 - len)) > 0)
 		len += (size_t)n;
+	/* The parser cuts the text into pieces, with a NUL behind each. */
+	c->unread = len == FILE_MAX - 1 || memchr(text, '\0', len) != NULL;
 	if (n == -1)
-		fault(conf, c->file, strerror(errno));
+		unreadable(c, conf, errno);
 	else if (len == FILE_MAX - 1)
 		fault(conf, c->file, "longer than 256 KiB");
 	else
@@ -199,6 +209,7 @@ default_spool(struct conf *conf)
 int
 config_load(struct config *c, struct conf *conf)
 {
+	c->unread = false;
 	if (c->file[0] != '\0')
 		load_file(c, conf);
 	(void)conf_env(conf, environ);

@@ -15,6 +15,7 @@ struct config {
 	char file[1024];       /* the one that is read, or "" */
 	int env_fd[CONF_KEYS]; /* secrets that stood in the environment */
 	bool env_taken;
+	bool unread; /* there is a file, and nothing of it is known */
 };
 
 void config_init(struct config *, const struct options *);

@@ -102,6 +102,22 @@ inherited_health(int count, int *code)
 	return LISTEN_FD;
 }
 
+static const char *
+bind_cure(int error)
+{
+	switch (error) {
+	case EADDRINUSE:
+		return "`ss -ltnp` shows who does";
+	case EACCES:
+		return "take a port above 1023";
+	case EADDRNOTAVAIL:
+		return "HEALTH_LISTEN must be an address of this host "
+		       "(`ip address` lists them)";
+	default:
+		return "take another HEALTH_LISTEN or HEALTH_CHECK_PORT";
+	}
+}
+
 int
 listen_health(const struct conf *conf, int *code)
 {
@@ -127,8 +143,8 @@ listen_health(const struct conf *conf, int *code)
 	freeaddrinfo(ai);
 	if (fd == -1) {
 		log_errorx("HEALTH_CHECK_PORT: cannot listen on %s port %s: "
-			   "%s; `ss -ltnp` shows who does",
-		    host, port, strerror(errno));
+			   "%s; %s",
+		    host, port, strerror(errno), bind_cure(errno));
 		*code = EX_UNAVAILABLE;
 		return -1;
 	}
@@ -174,6 +190,12 @@ refuse_place(const char *path)
 {
 	int code = errno == EACCES ? EX_NOPERM : EX_CANTCREAT;
 
+	if (errno == EADDRINUSE) {
+		log_errorx("CONTROL_SOCKET: %s is there already and is no "
+			   "socket; take it away, or name another path",
+		    path);
+		return code;
+	}
 	log_errorx("CONTROL_SOCKET: %s cannot be made: %s; name a path in a "
 		   "directory that exists and is this user's to write",
 	    path, strerror(errno));

@@ -78,6 +78,18 @@ def test_command_line(s):
     check("no telephone is running here" in done.stderr, done.stderr)
 
 
+def test_a_file_that_is_not_read_lacks_no_secret(s):
+    """Whoever believed that SECRET_KEY_BASE is missing would make another one, and lose the store."""
+    binary = write(s, "SECRET_KEY_BASE=\0", "binary")
+    for path, words in ((f"{s.dir}/none", "cannot be read: No such file or directory; -f names another file"),
+                        (s.dir, "cannot be read: Is a directory; -f names another file"),
+                        (binary, "holds a NUL: it is no text file")):
+        for flags in (["-n"], []):
+            done = run(s, "telephone", *flags, "-f", path)
+            equal(done.returncode, 78, (path, flags))
+            check(words in done.stderr and "SECRET_KEY_BASE" not in done.stderr, done.stderr)
+
+
 def test_children_alone(s):
     equal(run(s, "tokend", "--nonsense").returncode, 64)
     done = run(s, "tokend", "--check")

@@ -206,7 +206,7 @@ def test_reload_applies_and_refuses(s):
     done = phone.ctl("reload")
     equal(done.returncode, 78)
     for words in (r"conf:1: REQUEST_TIMEOUT: ", r"conf:2: BACKEND_HOST: ", r"nothing was changed"):
-        check(re.search(words, done.stdout), f"{words} in {done.stdout}")
+        check(re.search(words, done.stderr) and done.stdout == "", f"{words} in {done.stderr}")
     check(serves(s), "the old one runs on")
     phone.signal(signal.SIGHUP)
     phone.wait_log(r"reload: nothing was changed", count=2)
@@ -243,6 +243,26 @@ def test_health_port_taken(s):
         phone = s.start(wait=None, HEALTH_CHECK_PORT=taken.getsockname()[1])
         phone.wait_exit(69)
     check(phone.has_log(r"HEALTH_CHECK_PORT: cannot listen on 127.0.0.1 port"), "it says so")
+
+
+def test_health_address_of_another_host(s):
+    """192.0.2.1 is nobody's (RFC 5737)."""
+    phone = s.start(wait=None, HEALTH_CHECK_PORT=free_port(), HEALTH_LISTEN="192.0.2.1")
+    phone.wait_exit(69)
+    check(phone.has_log(r"HEALTH_CHECK_PORT: cannot listen on 192\.0\.2\.1 .*; HEALTH_LISTEN must be an address of this host"),
+          phone.log())
+
+
+def test_control_socket_is_another_file(s):
+    path = f"{s.dir}/notes"
+    with open(path, "w") as f:
+        f.write("mine")
+    phone = s.start(wait=None, CONTROL_SOCKET=path)
+    phone.wait_exit(73)
+    check(phone.has_log(r"CONTROL_SOCKET: \S+/notes is there already and is no socket; take it away, or name another path"),
+          phone.log())
+    with open(path) as f:
+        equal(f.read(), "mine", "it is left alone")
 
 
 def test_hung_worker_is_replaced(s):

@@ -174,7 +174,9 @@ START_TEST(file_that_is_none)
 {
 	ck_assert_int_eq(mkdir("directory", 0700), 0);
 	begin("directory");
-	ck_assert(has(&conf.faults, "directory: Is a directory\n"));
+	ck_assert(has(&conf.faults,
+	    "directory: cannot be read: Is a directory; -f names another "
+	    "file\n"));
 	conf_clear(&conf);
 	config_clear(&config);
 	begin("/dev/zero");
