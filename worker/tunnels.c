@@ -336,6 +336,22 @@ tunnels_leave(struct tunnels *s)
 
 /* --- status --------------------------------------------------------------- */
 
+/* One that wants a token when there is one waits for its turn, or for the end
+ * of a refresh. */
+static void
+look(const struct lane *l, struct proto_worker_status *one)
+{
+	const struct tunnels *s = l->set;
+	bool held = s->need_token || evtimer_pending(s->turn, NULL) != 0;
+
+	memset(one, 0, sizeof(*one));
+	tunnel_status(l->tunnel, one);
+	if (one->tunnel != PROTO_TUNNEL_NO_TOKEN || l->waits == 0 || !held)
+		return;
+	one->tunnel = PROTO_TUNNEL_WAITING;
+	one->retry_ms = turn_in_ms(s, l, util_mono_ms());
+}
+
 void
 tunnels_states(const struct tunnels *s, unsigned states[PROTO_TUNNELS])
 {
@@ -344,8 +360,7 @@ tunnels_states(const struct tunnels *s, unsigned states[PROTO_TUNNELS])
 
 	memset(states, 0, PROTO_TUNNELS * sizeof(states[0]));
 	for (i = 0; i < s->count; i++) {
-		memset(&one, 0, sizeof(one));
-		tunnel_status(s->lane[i].tunnel, &one);
+		look(&s->lane[i], &one);
 		states[one.tunnel]++;
 	}
 }
@@ -357,8 +372,7 @@ tunnels_each(
 	unsigned i;
 
 	for (i = 0; i < s->count; i++) {
-		memset(&each[i], 0, sizeof(each[i]));
-		tunnel_status(s->lane[i].tunnel, &each[i]);
+		look(&s->lane[i], &each[i]);
 	}
 	return s->count;
 }
@@ -371,8 +385,7 @@ tunnels_status(const struct tunnels *s, struct proto_worker_status *out)
 	unsigned i;
 
 	for (i = 0; i < s->count; i++) {
-		memset(&one, 0, sizeof(one));
-		tunnel_status(s->lane[i].tunnel, &one);
+		look(&s->lane[i], &one);
 		if (i == 0 ||
 		    (!described && one.tunnel == PROTO_TUNNEL_JOINED)) {
 			*out = one;
@@ -383,8 +396,7 @@ tunnels_status(const struct tunnels *s, struct proto_worker_status *out)
 	out->tunnels_joined = 0;
 	_Static_assert(TUNNELS_MAX <= PROTO_TUNNELS_MAX, "a place for each");
 	for (i = 0; i < s->count; i++) {
-		memset(&one, 0, sizeof(one));
-		tunnel_status(s->lane[i].tunnel, &one);
+		look(&s->lane[i], &one);
 		out->tunnel_list[i] = (struct proto_tunnel_status){one.tunnel,
 		    one.last_reason, one.last_detail, one.joined_ms,
 		    one.heartbeat_ms, one.retry_ms};

@@ -25,6 +25,17 @@ def test_default_is_two(s):
     equal((status["tunnels"], status["tunnels_joined"]), (2, 2))
 
 
+def test_who_waits_for_its_turn_lacks_no_token(s):
+    phone = s.start(TUNNELS="6")
+    while True:
+        each = phone.status()["worker"]["tunnel_list"]
+        states = {t["state"] for t in each}
+        check("no_token" not in states, each)
+        check(all(t["retry_ms"] >= 0 for t in each if t["state"] == "waiting"), each)
+        if states == {"joined"}:
+            break
+
+
 def test_both_serve(s):
     start(s, TUNNELS="3")
     for _ in range(12):
