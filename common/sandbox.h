@@ -66,7 +66,7 @@ struct sandbox_arg {
 
 /* One row. The first row that matches decides; what no row names is the
  * table's default. */
-#define SANDBOX_ARGS_MAX 2
+#define SANDBOX_ARGS_MAX 3
 struct sandbox_call {
 	int nr;
 	enum sandbox_action action;

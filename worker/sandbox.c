@@ -36,17 +36,25 @@
 #define NAMESPACES 0x7e020000u /* CLONE_NEW* */
 
 #define TYPE_MASK 0xfu /* of socket(2)'s second argument; above it: flags */
+#define TYPE_ARG(type) SANDBOX_ARG_BITS(1, TYPE_MASK, type)
 
 /*
- * TCP and UDP. Landlock's rules for ports know connect(2) on TCP: MPTCP is
- * another protocol to them, and a SYN that sendto(2) sends with the first bytes
+ * TCP, and for the helper UDP. Landlock's rules for ports know connect(2) on
+ * TCP: MPTCP is another protocol to them, SCTP is one that protocol 0 means
+ * with SOCK_SEQPACKET, and a SYN that sendto(2) sends with the first bytes
  * (MSG_FASTOPEN) is no connect.
  */
-#define INTERNET_ROW(family, protocol) \
-	SANDBOX_OK_IF(socket, SANDBOX_ARG(0, family), SANDBOX_ARG(2, protocol))
-#define INTERNET_ROWS(family)                                       \
-	INTERNET_ROW(family, 0), INTERNET_ROW(family, IPPROTO_TCP), \
-	    INTERNET_ROW(family, IPPROTO_UDP)
+#define INTERNET_ROWS(family, type, protocol)                             \
+	SANDBOX_OK_IF(socket, SANDBOX_ARG(0, family), TYPE_ARG(type),     \
+	    SANDBOX_ARG(2, 0)),                                           \
+	    SANDBOX_OK_IF(socket, SANDBOX_ARG(0, family), TYPE_ARG(type), \
+		SANDBOX_ARG(2, protocol))
+#define TCP_ROWS                                          \
+	INTERNET_ROWS(AF_INET, SOCK_STREAM, IPPROTO_TCP), \
+	    INTERNET_ROWS(AF_INET6, SOCK_STREAM, IPPROTO_TCP)
+#define UDP_ROWS                                         \
+	INTERNET_ROWS(AF_INET, SOCK_DGRAM, IPPROTO_UDP), \
+	    INTERNET_ROWS(AF_INET6, SOCK_DGRAM, IPPROTO_UDP)
 #define SENDING_ROWS                                 \
 	SANDBOX_IF_BITS(sendto, 3, MSG_FASTOPEN, 0), \
 	    SANDBOX_IF_BITS(sendmsg, 2, MSG_FASTOPEN, 0)
@@ -88,8 +96,7 @@
 static const struct sandbox_call worker_calls[] = {
     /* only with BACKEND_URL=unix:, see sandbox_enter: it opens every socket
      * that the worker's user may connect to, whatever its path */
-    SANDBOX_OK_IF(socket, SANDBOX_ARG(0, AF_UNIX),
-	SANDBOX_ARG_BITS(1, TYPE_MASK, SOCK_STREAM)),
+    SANDBOX_OK_IF(socket, SANDBOX_ARG(0, AF_UNIX), TYPE_ARG(SOCK_STREAM)),
     LOG_ROWS,
     /* bytes */
     SANDBOX_OK(read),
@@ -117,8 +124,7 @@ static const struct sandbox_call worker_calls[] = {
     SANDBOX_OK(sched_yield),
     SANDBOX_OK(restart_syscall),
     /* sockets: to dial, and those that the health listener accepts */
-    INTERNET_ROWS(AF_INET),
-    INTERNET_ROWS(AF_INET6),
+    TCP_ROWS,
     /* asked by getaddrinfo(3) even for a numeric address, to no harm */
     SANDBOX_FAIL_IF(socket, EAFNOSUPPORT, SANDBOX_ARG(0, AF_NETLINK)),
     SANDBOX_OK(connect),
@@ -247,8 +253,7 @@ sandbox_enter(const struct conf *conf)
 static const struct sandbox_call lookup_calls[] = {
     /* only with a user of its own, see sandbox_enter_lookup: what modules ask
      * (nscd, systemd-resolved) listens on a path, and so does much else */
-    SANDBOX_OK_IF(socket, SANDBOX_ARG(0, AF_UNIX),
-	SANDBOX_ARG_BITS(1, TYPE_MASK, SOCK_STREAM)),
+    SANDBOX_OK_IF(socket, SANDBOX_ARG(0, AF_UNIX), TYPE_ARG(SOCK_STREAM)),
     SANDBOX_FAIL_IF(socket, EAFNOSUPPORT, SANDBOX_ARG(0, AF_UNIX)),
     LOG_ROWS,
     SANDBOX_KEEP_LOG(dup),
@@ -300,8 +305,8 @@ static const struct sandbox_call lookup_calls[] = {
     SANDBOX_OK(sched_getaffinity),
     SANDBOX_OK(restart_syscall),
     /* sockets */
-    INTERNET_ROWS(AF_INET),
-    INTERNET_ROWS(AF_INET6),
+    TCP_ROWS,
+    UDP_ROWS,
     /* which families this machine has */
     SANDBOX_OK_IF(
 	socket, SANDBOX_ARG(0, AF_NETLINK), SANDBOX_ARG(2, NETLINK_ROUTE)),

@@ -121,6 +121,9 @@ WORKER = [
     "call socket 2 1 262", "call socket 10 1 262", "call sendto 0 0 0 0x20000000", "call sendmsg 0 # 0x20000000",
     "call socket 1 1 0", "call socket 1 2 0", "call socketpair 1 2 0 #", "call socket 2 2 1",
     "call fcntl 0 8 1", "call fcntl 0 10 9", "call fcntl 0 15 #", "call fcntl 0 0x400 1",
+    # the Internet's other types: UDP, and with protocol 0 SCTP; raw, and what the kernel takes for AF_PACKET
+    "call socket 2 2 0", "call socket 10 2 17", "call socket 2 5 0", "call socket 10 5 0", "call socket 2 3 6",
+    "call socket 10 3 0", "call socket 2 10 0", "call socket 2 6 0",
 ]
 TOKEND = [
     "call socket 1 1 0", "call socket 2 1 0", "call execve @/bin/sh # #", "call fork",
@@ -134,6 +137,7 @@ LOOKUP = [
     "call unlinkat -100 @/etc/passwd 0", "call clone 0x10000011", "call socket 17 3 0", "call prctl 4 1",
     "call socket 2 1 262", "call sendto 0 0 0 0x20000000", "call sendmsg 0 # 0x20000000",
     "call sendmmsg 0 # 1 0x20000000", "call fcntl 0 8 1", "call fcntl 0 10 9", "call fcntl 0 15 #",
+    "call socket 2 5 0", "call socket 10 3 17", "call socket 2 1 17", "call socket 2 10 0",
     "call ioctl 0 0x8901 #", "call ioctl 0 0x8902 #", "call prlimit64 0 7 0x7100000000 0",  # a pointer whose low word is 0
 ]
 if os.uname().machine != "x86_64":  # these have no such calls

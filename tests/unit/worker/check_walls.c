@@ -81,6 +81,10 @@ START_TEST(the_worker_can_do_no_more)
 	const struct walls_row rows[] = {
 	    {"socket", {AF_UNIX, SOCK_STREAM}, WALLS_TRAP},
 	    {"socket", {AF_INET, SOCK_STREAM, IPPROTO_MPTCP}, WALLS_TRAP},
+	    {"socket", {AF_INET, SOCK_DGRAM}, WALLS_TRAP},
+	    {"socket", {AF_INET6, SOCK_DGRAM, IPPROTO_UDP}, WALLS_TRAP},
+	    {"socket", {AF_INET, SOCK_SEQPACKET}, WALLS_TRAP}, /* SCTP */
+	    {"socket", {AF_INET, SOCK_RAW, IPPROTO_TCP}, WALLS_TRAP},
 	    {"socket", {AF_PACKET, SOCK_RAW}, WALLS_TRAP},
 	    {"sendto", {3, 0, 0, MSG_FASTOPEN}, WALLS_TRAP},
 	    {"newfstatat", {3}, WALLS_TRAP}, /* a path */
@@ -132,6 +136,10 @@ START_TEST(the_helper_looks_up)
 	    {"clone", {CLONE_NEWUSER | SIGCHLD}, WALLS_TRAP},
 	    {"clone3", {0}, WALLS_ERRNO(ENOSYS)}, {"wait4", {0}, WALLS_ALLOW},
 	    {"recvmmsg", {3}, WALLS_ALLOW},
+	    {"socket", {AF_INET, SOCK_DGRAM | SOCK_CLOEXEC}, WALLS_ALLOW},
+	    {"socket", {AF_INET6, SOCK_STREAM}, WALLS_ALLOW},
+	    {"socket", {AF_INET, SOCK_SEQPACKET}, WALLS_TRAP},
+	    {"socket", {AF_INET6, SOCK_RAW, IPPROTO_UDP}, WALLS_TRAP},
 	    {"socket", {AF_NETLINK, SOCK_RAW, 0}, WALLS_ALLOW},
 	    {"socket", {AF_UNIX, SOCK_STREAM}, WALLS_ERRNO(EAFNOSUPPORT)},
 	    {"dup2|dup3", {2, 4}, WALLS_ERRNO(EPERM)}, /* the log */
