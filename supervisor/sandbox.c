@@ -9,7 +9,9 @@
  * SETGID), to end one that hangs (KILL), and to read what the operator named on
  * a reload, whoever owns it (DAC_READ_SEARCH: what it could do anyway with
  * SETUID). None is for a chroot: the worker can open no path at all, and tokend
- * none outside of its directory.
+ * none outside of its directory. Of an ordinary user it keeps none: what he
+ * gave it to start with (ambient ones, for a port below 1024) execve(2) would
+ * hand on to every child.
  *
  * Of the resource limits it has those that its children may inherit, too: the
  * descriptors of the one that has most, and no core files (priv.h).
@@ -126,8 +128,7 @@ sandbox_enter(const struct conf *conf)
 	};
 	char space[SANDBOX_TEXT_MAX];
 
-	if (priv_is_root())
-		priv_keep(capabilities, UTIL_COUNT(capabilities));
+	priv_keep(capabilities, priv_is_root() ? UTIL_COUNT(capabilities) : 0);
 	if (policy.mode != SANDBOX_OFF)
 		sandbox_limit(&limits);
 	sandbox_apply(&policy, priv_is_root());

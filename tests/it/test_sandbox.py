@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The walls of each process, as the kernel and the telephone itself report
 them. What runs into them is in tests/it/hostile."""
-import os, pwd, re
+import os, pwd, re, signal, socket
 
 import harness
 from harness import LeftOut, check, equal, free_port, request, until
@@ -29,6 +29,15 @@ def needs_walls():
 def has_landlock():
     import ctypes
     return ctypes.CDLL(None).syscall(444, None, 0, 1) > 0
+
+
+def can_bind(port):
+    with socket.socket() as s:
+        try:
+            s.bind(("127.0.0.1", port))
+            return True
+        except OSError:
+            return False
 
 
 def check_walls(phone):
@@ -97,6 +106,31 @@ def test_walls_stand_as_root(s):
 
 
 test_walls_stand_as_root.needs_root = True
+
+
+def test_capabilities_of_an_ordinary_user(s):
+    """Given as systemd's AmbientCapabilities= gives them, with a port that needs one: nobody keeps any, and a worker that
+    was killed has as few."""
+    needs_walls()
+    port = next(p for p in range(1023, 600, -1) if can_bind(p))
+    os.chown(s.dir, harness.NOBODY, harness.NOBODY)
+    s.start_board()
+    s.start_backend()
+    given = "+net_bind_service,+net_raw,+sys_ptrace"
+    user = str(harness.NOBODY)
+    phone = s.spawn(s.env(HEALTH_CHECK_PORT=port), prefix=(
+        "setpriv", "--reuid", user, "--regid", user, "--clear-groups", "--inh-caps", given, "--ambient-caps", given))
+    phone.wait_joined()
+    os.kill(phone.child("worker"), signal.SIGKILL)
+    phone.wait_log(r"info worker: joined ", count=2)
+    check_walls(phone)
+    for name, pid in {"telephone": phone.pid, **phone.children()}.items():
+        st = status_of(pid)
+        equal(int(st["CapPrm"], 16) | int(st["CapEff"], 16), 0, f"capabilities of {name}")
+    until(lambda: request(port, "GET", "/readyz").status == 200, "the listener has its port")
+
+
+test_capabilities_of_an_ordinary_user.needs_root = True
 
 
 def test_sandbox_log(s):
