@@ -345,6 +345,9 @@ def check_threat_model():
     from catalogue import MUTANTS
     from walls import WALLS
     patterns = [m.tests for m in WALLS + MUTANTS]
+    for kind in ("--walls",), ():
+        done = subprocess.run([sys.executable, "-B", "tests/mutants/run.py", *kind, "--compile", BUILD], capture_output=True, text=True)
+        check(f"all of tests/mutants {' '.join(kind)} compiles", [] if done.returncode == 0 else [done.stdout + done.stderr])
 
     def named(row):
         return [f"{path[:-3].replace('/', '.')}.{name}" for path, names in re.findall(r"`([\w/]+\.py)`: ((?:`test_\w+`(?:, )?)+)", row)

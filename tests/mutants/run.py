@@ -3,7 +3,7 @@
 """Breaks copies of the tree in the ways of catalogue.py, one at a time, and
 asks the tests that must notice; with --walls in those of walls.py.
 
-usage: run.py [--walls] BUILD_DIR [PATTERN] (from the top of the tree, after `make`)
+usage: run.py [--walls] [--compile] BUILD_DIR [PATTERN] (from the top of the tree, after `make`)
 
 First and last a copy is built with a comment more, and all these tests pass:
 else a test that always fails would catch everything. In between each mutant
@@ -12,6 +12,10 @@ and fails at least one of its tests: anything else (it survives, its code is
 gone, it does not compile) is a failure. PATTERN chooses mutants by name. The
 copies begin with the objects of BUILD_DIR, so that each mutant costs a
 compilation and some links, and work side by side.
+
+With --compile nothing is copied and no test runs: each mutant applies and
+compiles, which is what a change elsewhere may take from it (seconds; a test of
+tests/meta).
 """
 import argparse, concurrent.futures, glob, os, queue, re, shutil, subprocess, sys, time
 
@@ -156,6 +160,41 @@ def try_one(tree, mutant):
     return failed
 
 
+def compiles(lines, mutant):
+    """As it is compiled, but from a pipe and to nowhere."""
+    found, after = find(".", mutant), {}
+    for path, old, new in found:
+        if path not in after:
+            with open(path, encoding="utf-8") as f:
+                after[path] = f.read()
+        after[path] = after[path].replace(old, new)
+    for path, text in after.items():
+        source = os.path.relpath(path)
+        argv, count = re.subn(r" -c -o \S+\.o \S+\.c$", f" -iquote {os.path.dirname(source)} -fsyntax-only -x c -", lines[source])
+        done = subprocess.run(re.sub(r" -M\w+", "", argv), shell=True, input=text, capture_output=True, text=True)
+        if count != 1 or done.returncode != 0:
+            raise Fault(f"{source}: it does not compile:\n{done.stderr[-3000:]}")
+
+
+def compile_all(chosen, what):
+    """Nothing is run: a mutant whose code has changed under it would be noticed too late."""
+    status, output = run(".", "make", "-Bn", "NO_DEPS=1", "VARIANT=release", "WERROR=1", "O=build", *PROGRAMS)
+    lines = {m[1]: line for line in output.splitlines() if (m := re.search(r" -c -o \S+\.o (\S+\.c)$", line))}
+    if status != 0 or not lines:
+        sys.exit(f"make does not say how it compiles: {output[-3000:]}")
+    faults = []
+
+    def one(mutant):
+        try:
+            compiles(lines, mutant)
+        except Fault as fault:
+            faults.append(f"{mutant.name}: {fault}")
+    with concurrent.futures.ThreadPoolExecutor(COPIES) as pool:
+        list(pool.map(one, chosen))
+    print("\n".join([*faults, f"{len(chosen) - len(faults)} of {len(chosen)} {what} compile"]))
+    return 1 if faults else 0
+
+
 def report(trees, mutant):
     """A line about one mutant; true when it was caught."""
     at, tree = time.monotonic(), trees.get()
@@ -186,6 +225,7 @@ def control(tree, chosen, begin):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--walls", action="store_true")
+    parser.add_argument("--compile", action="store_true")
     parser.add_argument("build")
     parser.add_argument("pattern", nargs="?", default="")
     args = parser.parse_args()
@@ -193,6 +233,8 @@ def main():
     chosen = [m for m in (WALLS if args.walls else MUTANTS + TELL) if re.search(args.pattern, m.name)]
     if not chosen:
         sys.exit(f"no name of the {what} matches {args.pattern!r}")
+    if args.compile:
+        return compile_all(chosen, what)
     begin, top, trees = time.monotonic(), os.path.join(out, what), queue.Queue()
     shutil.rmtree(top, ignore_errors=True)
     copies = [f"{top}/{n}" for n in range(min(COPIES, len(chosen)))]

@@ -104,14 +104,14 @@ TELL = [
     Mutant("channel: begin what crossed phx_leave", "test_reload.test_what_crosses", ("if (c->state == CHANNEL_JOINED || !e->is_request) {", "if (channel_is_joined(c) || !e->is_request) {")),
     Mutant("channel: keep a refresh that nobody will answer", "test_tunnels.test_refresh_lost", ("\tend_refresh(c, PROTO_REFRESH_LOST, NULL);\n", "")),
     Mutant("channel: live on without heartbeats", TUNNEL + "half_open", ("\tif (ms <= 0) {\n\t\theartbeat_stop(h);\n\t\th->params.ops->on_dead(h->params.arg);\n\t\treturn;\n\t}\n", "\tif (ms <= 0)\n\t\treturn;\n")),
-    Mutant("channel: take any acknowledgement", U_HEARTBEAT, ("if (!h->waiting || ts != h->ts)", "if (!h->waiting)")),
+    Mutant("channel: take any acknowledgement", U_HEARTBEAT, ("if (!h->waiting || ts != h->ts)", "if (!h->waiting || ts < INT64_MIN + 1)")),
     # --- how a tunnel ends ------------------------------------------------------------------
     Mutant("tunnel: make a healthy one wait", ENDS + "a_healthy_connection", ("\tif (t->stable && end->reason == PROTO_REASON_EOF)\n\t\treturn 0;\n", "")),
     Mutant("tunnel: come back with all the others", ENDS + "after_a_close_frame", ("return backoff_spread(RESTART_SPREAD_MS);", "return 0;")),
     Mutant("tunnel: call the end of a healthy one a failure", ENDS + "the_end_of_a_healthy", ("\tif (!t->stable)\n\t\tt->failures++;\n", "\tt->failures++;\n")),
     Mutant("tunnel: not heed Retry-After", TUNNEL + "retry_after", ("\treturn ms < asked_ms ? asked_ms : ms;\n", "\treturn asked_ms < 0 ? asked_ms : ms;\n")),
     Mutant("tunnel: take an unproved connection for a good one", ENDS + "one_that_did_not", ("\tt->stable = false;\n\tt->state = PROTO_TUNNEL_JOINING;\n", "\tt->stable = true;\n\tt->state = PROTO_TUNNEL_JOINING;\n")),
-    Mutant("tunnel: join again while it leaves", LEAVING + "a_leave_while", ("\t\tt->state = PROTO_TUNNEL_DRAINING;\n\t\tchannel_closed(t->channel);\n\t\ton_left(t);\n", "\t\tt->state = PROTO_TUNNEL_DRAINING;\n\t\ttimer_set_ms(t->close, CLOSE_TIMEOUT_MS * 10);\n")),
+    Mutant("tunnel: join again while it leaves", LEAVING + "a_leave_while", ("\t\tchannel_closed(t->channel);\n\t\ttunnel_close(t);\n\t\treturn;\n", "\t\ttimer_set_ms(t->close, TUNNEL_CLOSE_MS * 10);\n\t\treturn;\n")),
     Mutant("drain: leave what is in flight", TUNNEL + "drain_answers", ("if (!d->begun || d->over || proxy_in_flight(d->params.proxy) > 0)", "if (!d->begun || d->over)")),
     Mutant("drain: have no end", TUNNEL + "shutdown_timeout", without("\ttimer_set_ms(d->bound, d->params.timeout_ms);\n")),
 ]

@@ -37,7 +37,7 @@ ROWS = [
       "l->running >= l->running_max && l->waiting >= l->waiting_max * 10000;")),
     ("each request is one", BOARD + "one_id_many_requests$",
      ("\tp->owner = proxy;\n",
-     "\tstruct proxied *same;\n\n\tTAILQ_FOREACH(same, &proxy->list, entry)\n"
+     "\tstruct proxied *same;\n\n\tTAILQ_FOREACH(same, &proxy->list, link)\n"
      "\tif (strncmp(same->id, (const char *)r->request_id.data, r->request_id.len) == 0) {\n"
      "\t\tevent_free(p->timer);\n\t\tfree(p);\n\t\treturn NULL;\n\t}\n\tp->owner = proxy;\n")),
     # --- both, together
@@ -46,7 +46,7 @@ ROWS = [
     ("memory: answers are spooled early", MEMORY + "(many_large_answers|a_hundred_slow_drips)$",
      ("return m->used >= m->max / 4 * 3;", "return m->used == SIZE_MAX;")),
     ("memory: requests are refused", MEMORY + "many_large_requests$",
-     ("return m->used <= m->max && more <= m->max - m->used;", "return more < SIZE_MAX;")),
+     ("return m->used <= m->max && more <= m->max - m->used;", "return m != NULL && more < SIZE_MAX;")),
     ("memory: a growing message ends", MEMORY + "websockets_that_never_end_a_message$",
      ("p->reader.begun != WS_CONTINUATION && !memory_has(m, 0)", "p->reader.begun == WS_CLOSE && !memory_has(m, 0)")),
     ("clients are limited", r"test_clients.test_(many_addresses|a_limit_for_each)$",
@@ -68,6 +68,10 @@ ROWS = [
     ("the worker: system calls", CHILDREN + "the_worker_is_ended_at_(0|7)$",
      ("\t    .process = SANDBOX_WORKER,\n\t    .mode = (enum sandbox_mode)conf_num(conf, CONF_SANDBOX),\n\t    .otherwise = SANDBOX_VIOLATION,\n",
      "\t    .process = SANDBOX_WORKER,\n\t    .mode = (enum sandbox_mode)conf_num(conf, CONF_SANDBOX),\n\t    .otherwise = SANDBOX_ALLOW,\n")),
+    ("the worker and the helper: types of sockets", CHILDREN + "the_(worker_is_ended_at_11|helper_is_ended_at_4)$",
+     ("#define TYPE_ARG(type) SANDBOX_ARG_BITS(1, TYPE_MASK, type)\n", "#define TYPE_ARG(type) SANDBOX_ARG_BITS(1, 0, 0 & (type))\n")),
+    ("the worker: no UDP", CHILDREN + "the_worker_is_ended_at_10$",
+     ("that the health listener accepts */\n    TCP_ROWS,\n", "that the health listener accepts */\n    TCP_ROWS,\n    UDP_ROWS,\n")),
     ("the worker and the helper: ports", CHILDREN + r"the_(worker|helper)_dials_",
      ("r->net = abi >= 4 ? NET_BIND | NET_CONNECT : 0;", "r->net = abi >= 4000 ? NET_BIND | NET_CONNECT : 0;")),
     ("messages: who may send", CHILDREN + r"(worker_may_not_send_to_(supervisor|tokend)_0|tokend_may_not_send_to_supervisor_0)$",
@@ -99,7 +103,7 @@ ROWS = [
     ("no core files", r"test_token_memory.test_no_core_is_ever_written$|test_sandbox.test_walls_stand$",
      ("\t(void)setrlimit(RLIMIT_CORE, &none);\n", "\t(void)none;\n")),
     ("each process has its user", r"test_root.test_three_users$",
-     ("\td->was_root = priv_is_root();\n", "\td->was_root = priv_is_root() && getpid() == 1;\n")),
+     ("\td->was_root = priv_is_root();\n", "\td->was_root = priv_is_root() && d->parent == 0;\n")),
     ("the control socket: frames", CONTROL + "packets_that_are_no_frames$",
      ("u.failed || f->flags != 0 || f->len != u.len ? -1 : 0;", "u.failed || f->len != u.len ? -1 : 0;"),
      ("\tif (frame->flags != 0)\n\t\treturn \"flags", "\tif (frame->flags > 60000)\n\t\treturn \"flags")),
@@ -119,6 +123,9 @@ ROWS = [
      ("(root || w->others < WATCHERS_MAX - WATCHERS_ROOT);", "(root || w->others < WATCHERS_MAX);")),
     ("who looks on: not before it is handed over", WATCH + "what_comes_before_the_greeting$",
      ("\tif (!is_quiet(fd)) {\n", "\tif (!is_quiet(fd) && fd == -1) {\n")),
+    ("an ordinary user's capabilities", r"test_sandbox.test_capabilities_of_an_ordinary_user$",
+     ("\tpriv_keep(capabilities, priv_is_root() ? UTIL_COUNT(capabilities) : 0);\n",
+      "\tif (priv_is_root())\n\t\tpriv_keep(capabilities, UTIL_COUNT(capabilities));\n")),
     ("the supervisor: capabilities", r"test_sandbox.test_walls_stand_as_root$",
      ("\tbound(keep);\n", "\tbound(keep | 1u << 18);\n\tkeep |= 1u << 18;\n")),
     # --- the network
