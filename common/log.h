@@ -78,6 +78,16 @@ log_record(const struct log_record *, const char *fmt, ...) LOG_PRINTF(2, 3);
  * (sd-daemon(3)). */
 void log_set_journal(bool);
 
+/*
+ * Once, by the supervisor before its children are born: a terminal or a pipe at
+ * standard error is opened anew and without blocking, for it and for them; the
+ * parent's own description stays as it was. A terminal that poll(2) calls
+ * writable may have room for a part of a line only, and the rest would wait for
+ * whoever reads it. Where it cannot be opened (another user's) all stays as it
+ * is. Never a file: a second description has an offset of its own.
+ */
+void log_own_stream(void);
+
 /* Lines of this process that were dropped because nobody read them in time. */
 uint64_t log_dropped(void);
 

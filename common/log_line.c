@@ -4,15 +4,17 @@
  * by here from a signal handler.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "log_line.h"
 #include "util.h"
 
-static bool journal;
+static bool journal, torn; /* torn: the last line was taken in part */
 static uint64_t dropped, told;
 
 bool
@@ -248,12 +250,29 @@ priority(enum log_level level)
 	return journal ? p[level] : "";
 }
 
+void
+log_own_stream(void)
+{
+	struct stat st;
+	int fd;
+
+	if (fstat(STDERR_FILENO, &st) == -1 ||
+	    (!S_ISFIFO(st.st_mode) && isatty(STDERR_FILENO) == 0))
+		return;
+	fd = open(
+	    "/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (fd == -1)
+		return;
+	(void)dup2(fd, STDERR_FILENO);
+	(void)close(fd);
+}
+
 /*
- * False: not now. The descriptor is shared with the supervisor's parent and
- * all of us, so O_NONBLOCK is not ours to set; a pipe that poll calls writable
- * has a free page, a socket a quarter of its buffer, and a line is half a
- * page. (Of two processes that find the same last page, one waits until the
- * reader takes the next: microseconds apart on a pipe that is full.)
+ * False: not now, or not all of it. Where log_own_stream() could not make the
+ * descriptor our own it is shared with the supervisor's parent, and O_NONBLOCK
+ * not ours to set: a pipe that poll calls writable has a free page, a socket
+ * three quarters of its buffer, and a line is half a page. (Of two processes
+ * that find the same last page, one waits until the reader takes the next.)
  */
 static bool
 emit(const char *data, size_t len)
@@ -266,7 +285,9 @@ emit(const char *data, size_t len)
 	do
 		n = write(STDERR_FILENO, data, len);
 	while (n == -1 && errno == EINTR);
-	return n != -1;
+	if (n > 0)
+		torn = (size_t)n < len;
+	return n == (ssize_t)len;
 }
 
 static void
@@ -274,6 +295,8 @@ tell_dropped(void)
 {
 	struct log_line l = {.len = 0};
 
+	/* What was torn counts as dropped, and is ended here. */
+	log_line_puts(&l, torn ? "\n" : "");
 	log_line_puts(&l, priority(LOG_LEVEL_WARN));
 	log_head(&l, LOG_LEVEL_WARN);
 	log_line_int(&l, (int64_t)(dropped - told), 1);

@@ -171,6 +171,7 @@ run_service(struct service *s)
 	size_t i;
 	int code;
 
+	log_own_stream();
 	levels_find_journal(&s->levels);
 	s->listener = listen_health(&s->conf, &code);
 	if (code == EX_OK)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """What the log says of each request and session, and what it never says."""
-import concurrent.futures, json, os, re, threading, time
+import concurrent.futures, json, os, pty, re, threading, time
 
 from harness import check, equal, free_port, request, until
 from wskit import TEXT, connect
@@ -216,6 +216,40 @@ def test_a_slow_reader_costs_lines_and_no_time(s):
     for line in (first + then).splitlines():
         check(re.match(r"\d{4}-\d\d-\d\dT\S+Z (debug|info|warn|error) \w+: ", line), f"torn: {line[:80]}")
     threading.Thread(target=slow.read, args=(2,), daemon=True).start()
+
+
+def test_a_terminal_that_nobody_reads(s):
+    """It is writable while it has room for less than a line."""
+    s.start_board()
+    s.start_backend()
+    master, terminal = pty.openpty()
+    os.fchmod(terminal, 0o666)
+    name = os.ttyname(terminal)
+    phone = s.spawn(s.env(LOG_LEVEL="debug"), prefix=("/bin/sh", "-c", f'exec "$@" 2>{name}', "sh"))
+    until(lambda: s.joined() == 1, "joined")
+    worker = phone.child("worker")
+    for _ in range(100):  # about 30 kB of records, of which a terminal holds four
+        equal(s.call("GET", "/bytes/5").status, 200)
+    check(os.get_blocking(terminal), "the descriptor that others have is as it was")
+    os.set_blocking(master, False)
+    data = b""
+
+    def told():
+        nonlocal data
+        s.call("GET", "/bytes/5")
+        try:
+            data += os.read(master, 1 << 16)
+        except BlockingIOError:
+            pass
+        return b"lines of the log were dropped" in data and data.endswith(b"\r\n")
+
+    until(told, lambda: f"it is said that lines were dropped, and not only {data!r}")
+    for line in data.decode().split("\r\n")[:-1]:
+        check(re.match(r"\d{4}-\d\d-\d\dT\S+Z (debug|info|warn|error) \w+: ", line), f"glued: {line[:80]}")
+    equal(phone.child("worker"), worker, "the worker")
+    phone.stop()
+    os.close(master)
+    os.close(terminal)
 
 
 def test_levels_change_while_it_runs(s):
