@@ -100,6 +100,15 @@ send_inspect(struct service *s, struct child *c)
 		    proto_put_inspect(space, s->inspect.token));
 }
 
+void
+service_give_listener(struct service *s, struct child *worker)
+{
+	if (peer_state(child_peer(worker)) == PROTO_NEW)
+		return; /* it has it when it says HELLO */
+	listen_renew(s->listener);
+	send_fd(worker, PROTO_FD_LISTENER, s->listener);
+}
+
 static void
 on_hello(struct child *c, void *arg)
 {
@@ -113,8 +122,8 @@ on_hello(struct child *c, void *arg)
 	}
 	service_link(s, c);
 	send_conf(c, &s->conf, CONF_TO_WORKER);
-	listen_renew(s->listener);
-	send_fd(c, PROTO_FD_LISTENER, s->listener);
+	if (c != s->fresh)
+		service_give_listener(s, c);
 	send_inspect(s, c);
 	peer_send_empty(child_peer(c), PROTO_CONF_END, 0);
 }

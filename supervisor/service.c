@@ -146,7 +146,10 @@ service_swap(struct service *s)
 	s->worker = s->fresh;
 	s->fresh = NULL;
 	s->worker_failures = 0;
+	/* Not before: a probe would find a worker that is not joined yet beside
+	 * one that is, and a scrape the counters of either in turn. */
 	drain(s, old);
+	service_give_listener(s, s->worker);
 }
 
 /* --- ending --------------------------------------------------------------- */

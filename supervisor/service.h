@@ -91,6 +91,10 @@ int service_start_fresh(struct service *);
 /* `fresh` takes the place of the worker that serves, which drains. */
 void service_swap(struct service *);
 
+/* Who has the health listener answers there: one worker, the one that serves.
+ * One that has yet to say HELLO has it then. */
+void service_give_listener(struct service *, struct child *worker);
+
 /* Sends tokend its configuration and secrets (again). */
 void service_configure_tokend(
     struct service *, const struct conf *, const struct config_secrets *);

@@ -96,7 +96,21 @@ on_joined(void *arg)
 {
 	struct dispatch *d = arg;
 
-	peer_send_empty(d->supervisor, PROTO_JOINED, 0);
+	/* Another one may be waiting for that to leave, and whoever asks
+	 * /readyz would hear that nothing is known of the backend. */
+	if (probe_result(d->probe) != READY_BACKEND_UNKNOWN)
+		peer_send_empty(d->supervisor, PROTO_JOINED, 0);
+}
+
+void
+dispatch_on_probed(void *arg)
+{
+	struct dispatch *d = arg;
+	struct ready_facts facts;
+
+	dispatch_facts(&facts, d);
+	if (facts.joined)
+		peer_send_empty(d->supervisor, PROTO_JOINED, 0);
 }
 
 static void
@@ -209,10 +223,8 @@ on_stop(struct dispatch *d, struct ipc_frame *frame)
 		leave(d, EX_OK);
 		return;
 	}
-	if (why == PROTO_STOP_REPLACED) { /* the successor answers there */
-		health_free(d->health);
-		d->health = NULL;
-	}
+	if (why == PROTO_STOP_REPLACED) /* the successor answers there */
+		health_retire(d->health);
 	watchers_drain(d->watchers);
 	tunnels_drain(d->tunnels);
 	drain_start(d->drain);
@@ -234,7 +246,7 @@ on_fd(struct dispatch *d, struct ipc_frame *frame)
 
 	if (proto_get_u8(frame, &kind) == -1)
 		fatalx("the supervisor sent a malformed FD");
-	if (kind == PROTO_FD_LISTENER && d->listener == -1)
+	if (kind == PROTO_FD_LISTENER && d->listener == -1 && d->health == NULL)
 		d->listener = frame->fd;
 	else if (kind == PROTO_FD_PEER)
 		tokend_connect(d->tokend, frame->fd);
@@ -242,6 +254,8 @@ on_fd(struct dispatch *d, struct ipc_frame *frame)
 		fatalx("the supervisor sent a descriptor that is not for a "
 		       "worker");
 	frame->fd = -1;
+	if (d->tunnels != NULL) /* born: it takes over from another */
+		dispatch_make_health(d);
 }
 
 static void
@@ -415,6 +429,7 @@ dispatch_create(const struct dispatch_params *params)
 	conf_init(&d->conf);
 	metrics_init(&d->metrics);
 	metrics_set(&d->metrics, METRICS_START_TIME, util_wall_ms() / 1000);
+	d->born_ms = util_mono_ms();
 	d->backend_tls = tls_create();
 	if (d->backend_tls == NULL)
 		fatalx("OpenSSL cannot be set up");

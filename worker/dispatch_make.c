@@ -219,8 +219,7 @@ dispatch_facts(struct ready_facts *f, void *arg)
 	    conf_num(&d->conf, CONF_HEARTBEAT_TIMEOUT) + HEARTBEAT_SLACK_MS;
 	f->backend = probe_result(d->probe);
 	f->wall_s = util_wall_ms() / 1000;
-	f->uptime_ms = util_wall_ms() -
-	    metrics_get(&d->metrics, METRICS_START_TIME) * 1000;
+	f->uptime_ms = util_mono_ms() - d->born_ms;
 }
 
 static void
@@ -257,8 +256,8 @@ make_inspect(struct dispatch *d)
 	inspect_init(&d->inspect, &params);
 }
 
-static void
-make_health(struct dispatch *d)
+void
+dispatch_make_health(struct dispatch *d)
 {
 	struct health_params params = {
 	    .base = loop_base(d->params.loop),
@@ -282,6 +281,13 @@ make_health(struct dispatch *d)
 void
 dispatch_make(struct dispatch *d)
 {
+	struct probe_params probe = {
+	    .base = loop_base(d->params.loop),
+	    .conf = &d->conf,
+	    .on_known = dispatch_on_probed,
+	    .arg = d,
+	};
+
 	ledger_init(&d->ledger, &d->metrics,
 	    (unsigned)conf_num(&d->conf, CONF_LOG_SAMPLE));
 	drop(d);
@@ -289,19 +295,19 @@ dispatch_make(struct dispatch *d)
 	figures_open(); /* not before: the helper has no use for it */
 	make_backend(d);
 	make_trace(d);
+	probe.backend = d->backend;
 	make_spool(d);
 	d->rules = rules_create(&d->conf);
 	make_proxy(d);
 	make_wsproxy(d);
 	make_tunnels(d);
 	make_drain(d);
-	d->probe =
-	    probe_create(loop_base(d->params.loop), d->backend, &d->conf);
+	d->probe = probe_create(&probe);
 	if (d->resolve == NULL || d->backend == NULL || d->rules == NULL ||
 	    d->proxy == NULL || d->wsproxy == NULL || d->tunnels == NULL ||
 	    d->drain == NULL || d->probe == NULL)
 		fatalx("out of memory");
-	make_health(d);
+	dispatch_make_health(d);
 	d->watchers =
 	    watchers_create(loop_base(d->params.loop), &d->ledger, &d->metrics);
 }

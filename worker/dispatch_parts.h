@@ -45,6 +45,7 @@ struct dispatch {
 	struct drain *drain;
 	struct watchers *watchers;
 	bool stopping;
+	int64_t born_ms;
 	int exit_code;
 };
 
@@ -53,6 +54,7 @@ extern const struct tunnels_ops dispatch_tunnels_ops;
 void dispatch_on_idle(void *arg);
 bool dispatch_on_close(void *arg);
 void dispatch_on_drained(void *arg);
+void dispatch_on_probed(void *arg);
 
 /* For the health listener, and for status. */
 void dispatch_facts(struct ready_facts *, void *arg);
@@ -60,5 +62,8 @@ void dispatch_facts(struct ready_facts *, void *arg);
 /* The configuration is complete: drops the privileges, then makes all parts,
  * which have what they need of the system before the sandbox. */
 void dispatch_make(struct dispatch *);
+
+/* The listener, if there is one, is answered from now on. */
+void dispatch_make_health(struct dispatch *);
 
 #endif

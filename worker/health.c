@@ -154,6 +154,13 @@ health_create(const struct health_params *params)
 }
 
 void
+health_retire(struct health *h)
+{
+	if (h != NULL)
+		http_retire(h->http);
+}
+
+void
 health_free(struct health *h)
 {
 	if (h == NULL)

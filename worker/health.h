@@ -29,6 +29,9 @@ struct health_params {
 
 /* NULL with the descriptor closed when it cannot be set up. */
 struct health *health_create(const struct health_params *);
-void health_free(struct health *); /* stops listening; NULL is fine */
+void health_free(struct health *); /* NULL is fine */
+
+/* Stops listening, for somebody else who does; NULL is fine. */
+void health_retire(struct health *);
 
 #endif

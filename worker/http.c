@@ -361,14 +361,21 @@ http_create(const struct http_params *params)
 }
 
 void
+http_retire(struct http *h)
+{
+	if (h->accept != NULL)
+		event_free(h->accept);
+	h->accept = NULL;
+	util_close(&h->params.fd);
+}
+
+void
 http_free(struct http *h)
 {
 	if (h == NULL)
 		return;
 	while (!TAILQ_EMPTY(&h->conns))
 		conn_free(TAILQ_FIRST(&h->conns));
-	if (h->accept != NULL)
-		event_free(h->accept);
-	util_close(&h->params.fd);
+	http_retire(h);
 	free(h);
 }

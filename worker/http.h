@@ -42,4 +42,7 @@ struct http_params {
 struct http *http_create(const struct http_params *);
 void http_free(struct http *); /* NULL is fine */
 
+/* Takes no more connections; those that there are go on. */
+void http_retire(struct http *);
+
 #endif

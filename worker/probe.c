@@ -12,7 +12,7 @@
 #define DEADLINE_MS 5000
 
 struct probe {
-	struct backend *backend;
+	struct probe_params params;
 	const char *path; /* "": nothing is asked */
 	int64_t interval_ms;
 	struct event *timer;
@@ -26,6 +26,7 @@ conclude(struct probe *p, bool good, const char *why)
 {
 	enum ready_backend result =
 	    good ? READY_BACKEND_GOOD : READY_BACKEND_BAD;
+	bool first = p->result == READY_BACKEND_UNKNOWN;
 
 	if (result != p->result && good)
 		log_info("the application is well (BACKEND_HEALTH_PATH)");
@@ -35,6 +36,8 @@ conclude(struct probe *p, bool good, const char *why)
 		    why);
 	p->result = result;
 	timer_set_ms(p->timer, p->interval_ms);
+	if (first)
+		p->params.on_known(p->params.arg);
 }
 
 static int
@@ -97,7 +100,7 @@ ask(struct probe *p)
 	};
 
 	p->status = 0;
-	p->call = backend_start(p->backend, &request, &ops, p);
+	p->call = backend_start(p->params.backend, &request, &ops, p);
 	if (p->call == NULL)
 		conclude(p, false, "out of memory");
 	else
@@ -127,17 +130,17 @@ probe_result(const struct probe *p)
 }
 
 struct probe *
-probe_create(
-    struct event_base *base, struct backend *backend, const struct conf *conf)
+probe_create(const struct probe_params *params)
 {
+	const struct conf *conf = params->conf;
 	struct probe *p = calloc(1, sizeof(*p));
 
 	if (p == NULL)
 		return NULL;
-	p->backend = backend;
+	p->params = *params;
 	p->path = conf_text(conf, CONF_BACKEND_HEALTH_PATH);
 	p->interval_ms = conf_num(conf, CONF_BACKEND_HEALTH_INTERVAL);
-	p->timer = timer_create_ms(base, on_timer, p);
+	p->timer = timer_create_ms(params->base, on_timer, p);
 	if (p->path[0] == '\0')
 		return p;
 	p->result = READY_BACKEND_UNKNOWN;

@@ -15,9 +15,17 @@ struct conf;
 struct event_base;
 struct probe;
 
-/* NULL when out of memory. The configuration outlives it. */
-struct probe *
-probe_create(struct event_base *, struct backend *, const struct conf *);
+struct probe_params {
+	struct event_base *base;
+	struct backend *backend;
+	const struct conf *conf; /* outlives it */
+	/* Once, when the first answer is in, or did not come in time. */
+	void (*on_known)(void *arg);
+	void *arg;
+};
+
+/* NULL when out of memory. */
+struct probe *probe_create(const struct probe_params *);
 void probe_free(struct probe *); /* before the backend; NULL is fine */
 
 enum ready_backend probe_result(const struct probe *);

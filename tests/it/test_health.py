@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The health listener: what it says, and that it says so whatever goes on."""
-import concurrent.futures, json, random, re, socket, threading, time
+import concurrent.futures, json, random, re, signal, socket, threading, time
 
 from harness import check, equal, free_port, request, until
 
@@ -92,6 +92,59 @@ def test_an_unhealthy_status_counts(s):
     port = free_port()
     s.start(HEALTH_CHECK_PORT=port, BACKEND_HEALTH_PATH="/status/500", BACKEND_HEALTH_INTERVAL="100ms")
     until(lambda: request(port, "GET", "/readyz").body == b"backend_unhealthy\n", "500 is not well")
+
+
+def ended(port):
+    """Requests by /metrics."""
+    text = request(port, "GET", "/metrics").body.decode()
+    return sum(int(n) for n in re.findall(r"(?m)^telephone_requests_total\{.*\} (\d+)$", text))
+
+
+def test_probes_see_nothing_of_a_reload(s):
+    """One worker answers there, and not the one that is yet to join."""
+    port = free_port()
+    phone = s.start(HEALTH_CHECK_PORT=port, LOG_LEVEL="debug")
+    for _ in range(3):
+        equal(s.call("GET", "/bytes/1").status, 200)
+    s.set(join="silent")
+    phone.signal(signal.SIGHUP)
+    phone.wait_log(r"debug telephone: worker is ready", count=2)
+    for _ in range(60):
+        equal(request(port, "GET", "/readyz").body, b"ok\n")
+        equal(ended(port), 3, "requests of the worker that serves")
+    check(not phone.has_log("reload: done"), "the new one has not joined")
+    s.set(join="ok")
+    phone.wait_log(r"reload: done: ", seconds=60)
+    until(lambda: ended(port) == 0, "the new one answers")
+    equal(request(port, "GET", "/readyz").body, b"ok\n")
+
+
+def test_a_reload_waits_for_the_application_s_health(s):
+    port = free_port()
+    phone = s.start(HEALTH_CHECK_PORT=port, BACKEND_HEALTH_PATH="/delay/1000")
+    until(lambda: request(port, "GET", "/readyz").status == 200, "it is well")
+    phone.signal(signal.SIGHUP)
+    end = False
+    while not end:
+        end = phone.has_log(r"reload: done: ")
+        for _ in range(10):
+            equal(request(port, "GET", "/readyz").body, b"ok\n")
+
+
+def test_a_probe_in_a_reload_has_its_answer(s):
+    port = free_port()
+    phone = s.start(HEALTH_CHECK_PORT=port)
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as c:
+        c.sendall(b"GET /livez HTTP/1.1\r\n")
+        equal(request(port, "GET", "/livez").status, 200)  # which came after it
+        # The one that is replaced drains until this has its answer.
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            call = pool.submit(s.call, "GET", "/delay/3000")
+            until(lambda: phone.status()["worker"]["in_flight"] == 1, "one is under way")
+            equal(phone.ctl("reload").returncode, 0)
+            c.sendall(b"Host: x\r\n\r\n")
+            equal(status_of(c.recv(4096)), 200)
+            equal(call.result().status, 200)
 
 
 def test_small_and_strict(s):
