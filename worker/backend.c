@@ -82,6 +82,15 @@ backend_finish(struct backend_call *c, enum backend_error error)
 	ops->on_done(error, detail, arg);
 }
 
+bool
+backend_settle(struct backend_call *c)
+{
+	if (!c->added || !framing_is_whole(&c->framing))
+		return false;
+	backend_finish(c, c->excess ? BACKEND_EXCESS : BACKEND_OK);
+	return true;
+}
+
 /* --- starting ------------------------------------------------------------- */
 
 static void
@@ -189,6 +198,7 @@ backend_start(struct backend *b, const struct backend_request *request,
 	c->arg = arg;
 	c->asked_us = util_mono_us();
 	c->connect_us = request->connect_us;
+	c->body_len = (int64_t)request->body_len;
 	framing_init(&c->framing, strcmp(request->method, "HEAD") == 0);
 	TAILQ_INSERT_TAIL(&b->waiting, c, entry);
 	if (backend_prepare(c, request) == -1) {

@@ -117,6 +117,10 @@ void backend_free(struct backend *);
 struct backend_call *backend_start(struct backend *,
     const struct backend_request *, const struct backend_ops *, void *arg);
 
+/* There is no more time. Where the answer is whole, and only the request is
+ * still being sent, the call ends in on_done(); else false, and it goes on. */
+bool backend_settle(struct backend_call *);
+
 /* Ends a call; no callback comes after. NULL is fine. */
 void backend_cancel(struct backend_call *);
 

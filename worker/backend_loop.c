@@ -25,6 +25,9 @@ judge(const struct backend_call *c, CURLcode result)
 	if (c->stale)
 		return BACKEND_STALE;
 	error = backend_error_of(result, c->error, &c->framing);
+	/* It did not want the rest of the request, which is no fault. */
+	if (error == BACKEND_CUT && framing_is_whole(&c->framing))
+		error = BACKEND_OK;
 	if (error == BACKEND_OK && c->tls != NULL && !tls_was_ended(c->tls))
 		return BACKEND_CUT;
 	return error == BACKEND_OK && c->excess ? BACKEND_EXCESS : error;

@@ -28,7 +28,8 @@ struct backend_call {
 	CURL *easy;
 	struct curl_slist *fields;
 	struct curl_slist *resolve;
-	struct event *timer; /* first byte, then idle; NULL: neither bound */
+	struct event *timer; /* first byte, then idle, then the rest of the
+				request; NULL: nothing to wait for */
 	bool added;	     /* to the multi handle: in `running` */
 	bool begun;	     /* a byte of the request may have been sent */
 	bool stale;   /* … on a connection that was closing, to no use */
@@ -40,6 +41,8 @@ struct backend_call {
 	enum framing_fault fault;
 	struct ssl_st *tls;	  /* whose end is the answer's; else NULL */
 	int64_t heard_ms;	  /* when bytes of the answer came last */
+	int64_t body_len;	  /* of the request */
+	int64_t sent;		  /* of that, when the timer looked last */
 	enum backend_error early; /* found before libcurl was asked */
 	char error[CURL_ERROR_SIZE];
 };

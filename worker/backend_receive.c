@@ -13,6 +13,10 @@
 #include "tls.h"
 #include "util.h"
 
+/* How long an application that has answered may take nothing of a request that
+ * it has not read to its end. */
+#define SETTLE_MS 1000
+
 /* --- silence -------------------------------------------------------------- */
 
 static void
@@ -24,6 +28,34 @@ await(struct backend_call *c, int64_t ms)
 		timer_stop(c->timer);
 }
 
+/* Bytes of the request's body. */
+static int64_t
+sent(const struct backend_call *c)
+{
+	curl_off_t n = 0;
+
+	(void)curl_easy_getinfo(c->easy, CURLINFO_SIZE_UPLOAD_T, &n);
+	return n;
+}
+
+/*
+ * The answer is whole, and the application takes no more of the request. One
+ * that answers early may want the rest all the same (RFC 9112 §9.3); one that
+ * neither reads on nor closes is left alone.
+ */
+static void
+settle(struct backend_call *c)
+{
+	int64_t now = sent(c);
+
+	if (now > c->sent) {
+		c->sent = now;
+		await(c, SETTLE_MS);
+	} else {
+		(void)backend_settle(c);
+	}
+}
+
 /* Bytes only leave a mark; the timer finds out how old that is. */
 static void
 on_silence(evutil_socket_t fd, short what, void *arg)
@@ -33,6 +65,10 @@ on_silence(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
+	if (framing_is_whole(&c->framing)) {
+		settle(c);
+		return;
+	}
 	if (framing_status(&c->framing) < 200) {
 		backend_finish(c, BACKEND_FIRST_BYTE_TIMEOUT);
 		return;
@@ -124,6 +160,24 @@ take_line(struct backend_call *c, const char *line, size_t len)
 	return c->ops->on_field(line, len, c->arg);
 }
 
+/* Bytes of the answer were taken, or not: as libcurl's callbacks say it. Once
+ * they were the last ones, libcurl goes on with what it has not yet sent of the
+ * request. */
+static size_t
+taken(struct backend_call *c, size_t len, int result)
+{
+	if (result == -1) {
+		c->aborted = true;
+		return 0;
+	}
+	if (c->body_len > 0 && framing_is_whole(&c->framing)) {
+		c->sent = sent(c);
+		if (c->sent < c->body_len)
+			await(c, SETTLE_MS);
+	}
+	return len;
+}
+
 static size_t
 on_line(char *line, size_t size, size_t count, void *arg)
 {
@@ -131,10 +185,7 @@ on_line(char *line, size_t size, size_t count, void *arg)
 	size_t len = size * count;
 
 	c->heard_ms = util_mono_ms();
-	if (take_line(c, line, len) == 0)
-		return len;
-	c->aborted = true;
-	return 0;
+	return taken(c, len, take_line(c, line, len));
 }
 
 /* As received, with the transfer coding. Pieces are put together, so that an
@@ -175,10 +226,7 @@ on_bytes(char *data, size_t size, size_t count, void *arg)
 	size_t len = size * count;
 
 	c->heard_ms = util_mono_ms();
-	if (take_bytes(c, (const uint8_t *)data, len) == 0)
-		return len;
-	c->aborted = true;
-	return 0;
+	return taken(c, len, take_bytes(c, (const uint8_t *)data, len));
 }
 
 /* Bytes behind the answer, in the same packet, are cut off without any other
@@ -202,7 +250,8 @@ backend_listen(struct backend_call *c)
 	const struct backend_params *p = &c->owner->params;
 	CURL *e = c->easy;
 
-	if (p->first_byte_timeout_ms > 0 || p->idle_timeout_ms > 0) {
+	if (p->first_byte_timeout_ms > 0 || p->idle_timeout_ms > 0 ||
+	    c->body_len > 0) {
 		c->timer = event_new(p->base, -1, 0, on_silence, c);
 		if (c->timer == NULL)
 			return -1;

@@ -9,8 +9,11 @@
 
 #include "framing.h"
 
-/* Bytes of a chunk's size line with its extensions, and of all trailers. */
+/* Bytes of a chunk's size line with its extensions, of a trailer (libcurl takes
+ * 4095, and tells a longer one as if the connection had been lost), and of all
+ * trailers. */
 #define CHUNK_LINE_MAX 4096
+#define TRAILER_MAX 4000
 #define TRAILERS_MAX (64 * 1024)
 /* Digits of a size: more than 2^60 bytes are nobody's answer. */
 #define CHUNK_DIGITS_MAX 15
@@ -277,11 +280,12 @@ step_trailer(struct framing *f, uint8_t c)
 {
 	bool at_begin = f->chunk == CHUNK_TRAILER;
 
+	f->trailer = at_begin ? 1 : f->trailer + 1;
 	if (c == '\r')
 		f->chunk = at_begin ? CHUNK_END_LF : CHUNK_TRAILER_LF;
 	else
 		f->chunk = CHUNK_TRAILER_LINE;
-	return c != '\n' && c != '\0';
+	return c != '\n' && c != '\0' && f->trailer <= TRAILER_MAX;
 }
 
 /* One byte of the coding itself. */
@@ -352,6 +356,13 @@ framing_decode(struct framing *f, const uint8_t *in, size_t len,
 	}
 	f->seen += *data_len;
 	return taken;
+}
+
+bool
+framing_is_whole(const struct framing *f)
+{
+	return f->stage == FRAMING_BODY && !framing_is_until_end(f) &&
+	    framing_end(f) == FRAMING_OK;
 }
 
 enum framing_fault

@@ -51,6 +51,7 @@ struct framing {
 	int chunk;	/* where in the coding, see framing.c */
 	uint64_t left;	/* of this chunk */
 	size_t line;	/* bytes of this line, or of the trailers */
+	size_t trailer; /* … of this trailer */
 };
 
 /* head_only: the request was a HEAD. */
@@ -81,6 +82,10 @@ bool framing_is_until_end(const struct framing *);
  */
 size_t framing_decode(struct framing *, const uint8_t *in, size_t len,
     const uint8_t **data, size_t *data_len, enum framing_fault *);
+
+/* All of it is here, and its end was told by more than that of its connection:
+ * nothing that may still come has a say. */
+bool framing_is_whole(const struct framing *);
 
 /* The connection has nothing more for this answer: is it whole? */
 enum framing_fault framing_end(const struct framing *);

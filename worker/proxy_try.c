@@ -280,7 +280,8 @@ proxied_on_timer(int fd, short what, void *arg)
 		proxied_try(p);
 		break;
 	case PROXIED_CALLING:
-		out_of_time(p);
+		if (!backend_settle(p->call))
+			out_of_time(p);
 		break;
 	case PROXIED_NEW:
 	case PROXIED_ANSWERING:

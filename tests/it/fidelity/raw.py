@@ -12,6 +12,7 @@ and proxy_req messages written by hand. What they saw is kept octet for octet.
 
 A script is a list of steps: bytes to send, a Sleep, CLOSE (FIN, in TLS behind a close_notify), RESET (RST),
 HOLD (say nothing until the peer goes), or a callable (connection, request).
+With early=True it begins as soon as a request's head is there.
 Without CLOSE the connection is kept for another request. A target is looked
 up as it came, then without its query, then "*".
 """
@@ -166,13 +167,13 @@ class Connection(Stream):
     def send(self, data):
         self.sock.sendall(data)
 
-    def read_request(self):
-        """None at the end of the connection."""
+    def read_request(self, early=()):
+        """None at the end of the connection; for one of these targets the head alone."""
         while not self.held:
             if not self.more():
                 return None
         head = self.until(b"\r\n\r\n")
-        raw, body = self.body_of(head, False)
+        raw, body = (b"", b"") if head.split(b" ")[1] in early else self.body_of(head, False)
         return Request(head + raw, body, self.number)
 
     def say_end(self):
@@ -194,7 +195,7 @@ class RawBackend:
     tls (an ssl.SSLContext) it speaks https."""
 
     def __init__(self, *script, unix=None, host="127.0.0.1", tls=None):
-        self.scripts = {"*": script or (reply(b"ok"),)}
+        self.scripts, self.early = {"*": script or (reply(b"ok"),)}, set()
         self.requests, self.faults, self.lock = [], [], threading.Lock()
         self.connections = 0  # accepted
         self.open, self.unix, self.stopped = set(), unix, False
@@ -209,8 +210,10 @@ class RawBackend:
         self.ports = {} if unix else {"http": self.listener.getsockname()[1]}
         threading.Thread(target=self.accept, daemon=True).start()
 
-    def on(self, target, *script):
+    def on(self, target, *script, early=False):
         self.scripts[target] = script
+        if early:
+            self.early.add(octets(target))
 
     def of(self, target):
         """The requests for that target, query and all."""
@@ -256,7 +259,7 @@ class RawBackend:
                 sock = self.tls.wrap_socket(sock, server_side=True)
             connection = Connection(sock, number)
             while True:
-                request = connection.read_request()
+                request = connection.read_request(self.early)
                 if request is None:
                     break
                 self.requests.append(request)

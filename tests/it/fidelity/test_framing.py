@@ -4,8 +4,8 @@ know: each is a 502 with a code of its own, and never a body that looks whole
 (RFC 9112 §4, §5, §6, §7)."""
 import time
 
-from fidelity.raw import CLOSE, HOLD, RawBackend, Sleep, ask, call, chunked, reply
-from harness import check, equal
+from fidelity.raw import CLOSE, HOLD, RESET, RawBackend, Sleep, ask, call, chunked, reply
+from harness import check, equal, until
 
 OK = b"HTTP/1.1 200 OK\r\n"
 
@@ -142,6 +142,9 @@ def test_chunks(s):
         ("shorter than its size", "backend_chunk", chunked_as(b"6\r\nhello\r\n0\r\n\r\n")),
         ("LF alone", "backend_chunk", chunked_as(b"5\nhello\n0\n\n")),
         ("an endless extension", "backend_chunk", chunked_as(b"5;" + b"x" * 10000 + b"\r\nhello\r\n0\r\n\r\n")),
+        ("a long trailer", "backend_chunk", chunked_as(b"5\r\nhello\r\n0\r\nx: " + b"y" * 4000 + b"\r\n\r\n")),
+        ("a very long trailer", "backend_chunk", chunked_as(b"5\r\nhello\r\n0\r\nx: " + b"y" * 200000 + b"\r\n\r\n")),
+        ("many trailers", "backend_chunk", chunked_as(b"5\r\nhello\r\n0\r\n" + b"x: y\r\n" * 20000 + b"\r\n")),
         ("bytes behind it", "backend_excess", chunked_as(b"5\r\nhello\r\n0\r\n\r\nHTTP/1.1 200 OK\r\n\r\n")),
     ])
 
@@ -160,6 +163,7 @@ def test_what_is_fine(s):
             ("chunk extensions, a size with zeros, upper case",
              OK + b"Transfer-Encoding: CHUNKED\r\n\r\n0001;a=b\r\nh\r\n4 ; c=\"d;e\"\r\nello\r\n00\r\n\r\n"),
             ("trailers", chunked(b"he", b"llo", trailers=["x-late: 1"])),
+            ("long trailers", chunked(b"he", b"llo", trailers=["x-late: " + "y" * 3980] * 15)),
             ("interim answers", b"HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early\r\nLink: </x>\r\n\r\n" + reply(b"hello")),
             ("interim answer that names a length",
              b"HTTP/1.1 103 Early\r\nContent-Length: 9\r\n\r\n" + chunked(b"hello"))]):
@@ -195,6 +199,61 @@ def test_excess_is_not_the_next_answer(s):
         time.sleep(0.6)
         equal(call(s, "GET", "/second").body, b"second")
         equal(call(s, "GET", "/second").body, b"second")
+
+
+LONG = 8_000_000  # more than the kernel takes for a peer that does not read
+
+
+def early(s, answer, *end):
+    """It answers as soon as the head is there, and reads no byte of the body."""
+    begin = time.monotonic()
+    s.backend.on("/early", answer, Sleep(0.2), *end, early=True)
+    got = ask(s, seconds=60, method="POST", path="/early", body="x" * LONG)
+    return got.status, got.body, time.monotonic() - begin
+
+
+def test_an_answer_before_the_request_is_sent(s):
+    """RFC 9112 §9.3 and §9.6: whole is whole, whatever becomes of the rest of
+    the request; what is not whole stays an error."""
+    s.backend = RawBackend()
+    s.start(REQUEST_TIMEOUT="60s")
+    for status in (b"200 OK", b"302 Found", b"413 Too Large"):
+        for name, answer in (("a length", reply(b"early", status)), ("chunks", chunked(b"ear", b"ly", status=status))):
+            for end in (CLOSE, RESET):
+                equal(early(s, answer, end)[:2], (int(status[:3]), b"early"), f"{status}, {name}")
+    equal(early(s, b"HTTP/1.1 204 No\r\n\r\n", CLOSE)[:2], (204, b""), "no body")
+    for answer in (OK + b"content-length: 6\r\n\r\nearly", OK + b"transfer-encoding: chunked\r\n\r\n5\r\nearly\r\n",
+                   OK + b"\r\nwho knows"):
+        equal(early(s, answer, RESET)[0], 502, answer)
+
+
+def test_an_answer_before_the_request_is_read(s):
+    """An application that has answered may want the rest all the same: it gets
+    that as long as it reads, and nobody waits for one that does not."""
+    s.backend = RawBackend()
+    s.start(REQUEST_TIMEOUT="60s")
+    status, body, took = early(s, reply(b"early"), lambda connection, request: time.sleep(50))
+    equal((status, body), (200, b"early"))
+    check(took < 30, f"it waited for {took} s")
+    rest = []
+
+    def read(connection, request):
+        while sum(rest) < LONG:
+            rest.append(len(connection.take(LONG // 10)))
+            time.sleep(0.2)
+    equal(early(s, reply(b"early"), read, CLOSE)[:2], (200, b"early"))
+    until(lambda: sum(rest) == LONG, "the application has all of it")
+
+
+def test_an_answer_before_the_request_is_read_in_time(s):
+    s.backend = RawBackend()
+    s.start(REQUEST_TIMEOUT="5s")
+
+    def slowly(connection, request):
+        for _ in range(200):
+            connection.take(40_000)
+            time.sleep(0.1)
+    equal(early(s, reply(b"early"), slowly)[:2], (200, b"early"), "its time is over, and the answer is whole")
 
 
 def test_head_and_bodiless(s):
