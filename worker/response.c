@@ -3,7 +3,8 @@
  * prefix → body → suffix. The body goes through a window of its bytes, and
  * comes out as a plain string (short text), string chunks (long text, cut at
  * character edges), or iodata chunks (anything else). A message of chunks
- * carries an exact Content-Length, since Plugboard then uses it as it is.
+ * carries an exact Content-Length, since Plugboard then uses it as it is; and
+ * it adds no Content-Type to one, as it does to a plain string.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -426,14 +427,22 @@ response_fits(struct response *r, uint64_t max)
 	return len <= max;
 }
 
+static bool
+has_type(const struct head *head)
+{
+	return head != NULL && head_find(head, "content-type") != NULL;
+}
+
 static enum mode
-mode_of(const struct response *r)
+mode_of(const struct response *r, const struct head *head)
 {
 	if (r->body == NULL || body_len(r->body) == 0)
 		return MODE_PLAIN;
 	if (!body_is_text(r->body))
 		return MODE_BINARY;
-	return body_len(r->body) > r->chunk_max ? MODE_TEXT_CHUNKS : MODE_PLAIN;
+	return body_len(r->body) > r->chunk_max || !has_type(head)
+	    ? MODE_TEXT_CHUNKS
+	    : MODE_PLAIN;
 }
 
 struct response *
@@ -450,7 +459,7 @@ response_create(const struct response_params *params)
 		return NULL;
 	r->body = body;
 	r->chunk_max = params->chunk_max;
-	r->mode = mode_of(r);
+	r->mode = mode_of(r, params->head);
 	buf_init(&r->prefix, PREFIX_MAX);
 	if (put_prefix(r, params) == -1) {
 		response_free(r);

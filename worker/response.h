@@ -24,7 +24,6 @@ struct response_params {
 	const struct head *head; /* finished; NULL: no fields */
 	struct body *body;	 /* taken over in any case; NULL: empty */
 	size_t chunk_max;	 /* body bytes of one chunk, at least 16 */
-	const char *field;	 /* of an error: one more line, or NULL */
 };
 
 /* NULL when out of memory. */

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Heads and targets, 6: fields, both ways."""
-from fidelity.raw import RawBackend, ask, call
+from fidelity.raw import RawBackend, ask, call, reply
 from harness import check, equal
 
 HOP = ("connection", "keep-alive", "proxy-connection", "proxy-authenticate", "proxy-authorization", "te", "trailer",
@@ -14,6 +14,11 @@ def fields_of(message, *without):
 def answer_with(s, *lines):
     s.backend.on("*", b"HTTP/1.1 200 OK\r\n" + b"".join(line + b"\r\n" for line in lines) +
                  b"content-length: 2\r\n\r\nok")
+
+
+def headers_of(res):
+    """The application's: the length is of our making (protocol.md §4)."""
+    return {k: v for k, v in res.headers.items() if k != "content-length"}
 
 
 # --- requests ------------------------------------------------------------------
@@ -163,7 +168,7 @@ def test_lists_for_answers(s):
     answer_with(s, b"SERVER: s", b"X-Debug-Sql: x", b"X_Debug_2: y", b"Cache-Control: public", b"Set-Cookie: a=1",
                 b"Set-Cookie: b=2", b"X-Keep: 1")
     res = ask(s)
-    equal(res.headers, {"x-keep": "1", "x-frame-options": "DENY", "cache-control": "no-store"})
+    equal(headers_of(res), {"x-keep": "1", "x-frame-options": "DENY", "cache-control": "no-store"})
     check('"X-Frame' not in res.text, "names are in lower case on the wire")
 
 
@@ -191,10 +196,26 @@ def test_an_answer_arrives_as_it_was(s):
     answer_with(s, b'ETag: W/"a"', b"Content-Type: text/x; charset=\"q\"", b"X-Empty:", b"X-Trim: \t a  b \t", b"x-Utf8: \xc3\xa9",
                 b"Location: //h/../%2e?[", b"Content-Encoding: gzip", b"X!#$%&'*+-.^_`|~9: ~", b"Date: now")
     res = ask(s)
-    equal(res.headers, {"etag": 'W/"a"', "content-type": 'text/x; charset="q"', "x-empty": "", "x-trim": "a  b",
-                        "x-utf8": "\u00e9", "location": "//h/../%2e?[", "content-encoding": "gzip",
-                        "x!#$%&'*+-.^_`|~9": "~", "date": "now"})
+    equal(headers_of(res), {"etag": 'W/"a"', "content-type": 'text/x; charset="q"', "x-empty": "", "x-trim": "a  b",
+                            "x-utf8": "\u00e9", "location": "//h/../%2e?[", "content-encoding": "gzip",
+                            "x!#$%&'*+-.^_`|~9": "~", "date": "now"})
     equal(call(s, "GET", "/").one("etag"), b'W/"a"', "at the client")
+
+
+def test_an_answer_without_a_type_gets_none(s):
+    """RFC 9110 §8.3: who is told nothing may look for himself; Plugboard would
+    call it text/plain (protocol.md §4)."""
+    s.backend = RawBackend()
+    s.start()
+    for body in (b"<html>", b"x", b"\xff", "\u00e9".encode() * 9):
+        s.backend.on("*", reply(body))
+        for method in ("GET", "HEAD"):
+            got = call(s, method, "/")
+            equal((got.fields, got.body), ([(b"content-length", b"%d" % len(body))], body if method == "GET" else b""), method)
+    s.backend.on("*", reply(b"x", b"200 OK", "content-type:"))
+    equal(call(s, "GET", "/").all("content-type"), [b""], "an empty one is one")
+    s.backend.on("*", reply(b"", b"302 Found", "location: /x"))
+    equal(ask(s).headers, {"location": "/x"}, "no body")
 
 
 def test_latin_1_values_are_transcoded(s):
@@ -218,7 +239,7 @@ def test_hop_by_hop_fields_of_answers(s):
             b"connection: x-one , x-two", b"connection: x-three", b"x-one: 1", b"x-two: 2", b"x-three: 3", b"keep-alive: timeout=5",
             b"proxy-authenticate: basic", b"proxy-authentication-info: x", b"trailer: x-t", b"te: x", b"upgrade: h2c",
             b"proxy-connection: keep-alive", b"x-kept: 4", b"x-one-more: 5")))
-        equal(sorted(ask(s).headers), ["x-kept", "x-one-more"])
+        equal(sorted(headers_of(ask(s))), ["x-kept", "x-one-more"])
 
 
 def test_repeated_fields_of_answers_are_combined(s):
@@ -226,8 +247,8 @@ def test_repeated_fields_of_answers_are_combined(s):
     s.start()
     answer_with(s, b"Vary: a", b"X-A: 1", b"VARY: b, c", b"vary:", b"WWW-Authenticate: Basic", b"www-authenticate: Digest",
                 b"Link: </a>; rel=x", b"Link: </b>")
-    equal(ask(s).headers, {"vary": "a, b, c, ", "x-a": "1", "www-authenticate": "Basic, Digest",
-                           "link": "</a>; rel=x, </b>"})
+    equal(headers_of(ask(s)), {"vary": "a, b, c, ", "x-a": "1", "www-authenticate": "Basic, Digest",
+                                "link": "</a>; rel=x, </b>"})
 
 
 def test_a_field_that_comes_once_only(s):

@@ -33,6 +33,20 @@ body_of(const void *data, size_t len)
 	return body;
 }
 
+/* Of an answer that says what it is. */
+static const struct head *
+typed(void)
+{
+	static struct head head;
+
+	if (head_count(&head) == 0) {
+		head_init(&head, 10, 1000);
+		ck_assert_ptr_null(
+		    head_response_add(&head, "Content-Type: a/b\r\n", 19));
+	}
+	return &head;
+}
+
 static struct response_params
 params_of(const void *data, size_t len, size_t chunk_max)
 {
@@ -43,6 +57,7 @@ params_of(const void *data, size_t len, size_t chunk_max)
 	    .status = 200,
 	    .chunk_max = chunk_max};
 
+	p.head = typed();
 	p.body = data == NULL ? NULL : body_of(data, len);
 	return p;
 }
@@ -238,7 +253,8 @@ START_TEST(a_small_text_goes_as_it_is)
 {
 	static const char want[] =
 	    "[\"1\",\"2\",\"telephone:p\",\"proxy_res\",{\"request_id\":\"id\","
-	    "\"status\":200,\"headers\":{},\"chunked\":false,"
+	    "\"status\":200,\"headers\":{\"content-type\":\"a/b\"},"
+	    "\"chunked\":false,"
 	    "\"body\":\"a\\\"b\\n\xc3\xa9\"}]";
 	struct response_params p = params_of("a\"b\n\xc3\xa9", 6, CHUNK_MAX);
 	struct buf b;
@@ -247,6 +263,26 @@ START_TEST(a_small_text_goes_as_it_is)
 	read_all(&b, response_create(&p), 4096);
 	ck_assert_uint_eq(b.len, sizeof(want) - 1);
 	ck_assert_mem_eq(b.data, want, b.len);
+	buf_clear(&b);
+}
+END_TEST
+
+/* Plugboard adds a Content-Type to a plain body that has none. */
+START_TEST(a_text_without_a_type_goes_in_chunks)
+{
+	struct response_params p = params_of("a\"b\n\xc3\xa9", 6, CHUNK_MAX);
+	struct buf b;
+	struct answer a;
+
+	p.head = NULL;
+	buf_init(&b, 4096);
+	read_all(&b, response_create(&p), 100);
+	receive(&a, &b);
+	ck_assert_int_eq(form_of(&a), STRINGS);
+	ck_assert_str_eq(a.length, "6");
+	ck_assert_uint_eq(a.out.len, 6);
+	ck_assert_mem_eq(a.out.data, "a\"b\n\xc3\xa9", 6);
+	buf_clear(&a.out);
 	buf_clear(&b);
 }
 END_TEST
@@ -588,6 +624,7 @@ main(void)
 
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, a_small_text_goes_as_it_is);
+	tcase_add_test(tc, a_text_without_a_type_goes_in_chunks);
 	tcase_add_test(tc, nothing_is_an_empty_body);
 	tcase_add_loop_test(tc, some_statuses_have_no_body, 0, 2);
 	tcase_add_test(tc, fields_are_carried_and_the_length_is_ours);
