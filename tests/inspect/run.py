@@ -328,6 +328,30 @@ def step_it_fits(w):
     w.quiet()
 
 
+def step_more_than_are_told(w):
+    """The worker remembers 256: of the others the page knows how many, and makes no peak of them."""
+    b = w.browser
+    peak, total, said = b.js("""
+        const now = Date.now() - 60e3 - Date.now() % 1000;   // no other traffic is there
+        const one = (seq, end) => ({ ...ended[0], number: seq, seq, kind: "request", state: "ended", duration_ms: 1,
+            began: new Date(end - 1).toISOString() });
+        const answer = (now_ms, missed, recent) => ({ worker: "1-1", now_ms, ended: 0, after, missed, recent, running: [], more: false });
+        bins.clear();
+        worker = "1-1";
+        after = 0;
+        take(answer(now - 30e3, 0, [one(10, now - 30e3)]));
+        take(answer(now, 6000, Array.from({ length: 256 }, (_, i) => one(6011 + i, now - 500))));
+        showTable();
+        const counts = [...bins.values()].map((b) => b.count);
+        return [Math.max(...counts), counts.reduce((n, c) => n + c, 0), document.getElementById("count").textContent];""")
+    equal(total, 6257)
+    check(peak <= 6000 / 30 + 256 + 1, f"{peak} in a second, of 200")
+    check("6,000 more went by unseen" in said, said)
+    b.open(w.url)
+    b.until("document.querySelectorAll('#recent tr.row').length > 20", "it goes on")
+    w.quiet()
+
+
 def step_a_new_worker(w):
     """Neither a reload nor a crash ends an open page."""
     b = w.browser
