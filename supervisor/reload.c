@@ -266,22 +266,30 @@ begin(struct reload *r)
 	service_configure_tokend(s, &r->conf, &r->secrets);
 }
 
+static void
+refuse(const struct service *s, const struct reload_ops *ops, void *arg)
+{
+	const char *why = s->reload != NULL ? "another one is under way"
+	    : s->stopping		    ? "the service is stopping"
+					    : "the service is still starting";
+	char text[80];
+
+	log_warnx("reload: refused, because %s", why);
+	if (ops == NULL)
+		return;
+	(void)util_fmt(
+	    text, sizeof(text), "refused: %s; nothing was changed", why);
+	ops->on_text(text, arg);
+	ops->on_done(EX_UNAVAILABLE, arg);
+}
+
 void
 reload_start(struct service *s, const struct reload_ops *ops, void *arg)
 {
 	struct reload *r;
 
 	if (s->reload != NULL || s->stopping || !s->ready) {
-		log_warnx("reload: refused, because %s",
-		    s->reload != NULL ? "another one is under way"
-			: s->stopping ? "the service is stopping"
-				      : "the service is still starting");
-		if (ops != NULL) {
-			ops->on_text("refused: another one is under way, or "
-				     "the service is starting or stopping",
-			    arg);
-			ops->on_done(EX_UNAVAILABLE, arg);
-		}
+		refuse(s, ops, arg);
 		return;
 	}
 	r = calloc(1, sizeof(*r));

@@ -73,7 +73,7 @@ dial_failed(int error, char *why, size_t size, const char *path)
 	    : error == ENAMETOOLONG ? "the socket's path is too long"
 	    : error == EAGAIN	    ? "too many ask at once"
 	    : error == ENOENT || error == ECONNREFUSED
-	    ? "no telephone is running here"
+	    ? "no telephone is running here (-s names another socket)"
 	    : strerror(error);
 
 	(void)util_fmt(why, size, "%s: %s", text, path);

@@ -5,6 +5,7 @@ import concurrent.futures, json, os, re, signal, socket, subprocess, time
 
 from harness import check, equal, until
 from ptykit import Terminal
+from test_requests import later
 from test_token_ctl import jwt
 
 
@@ -52,6 +53,18 @@ def test_why_not_is_no_answer(s):
     done = phone.ctl("token", "rotate", "--json")
     equal((done.returncode, done.stdout), (69, ""), done.stderr)
     check("tokend ended before it answered; try again" in done.stderr, done.stderr)
+
+
+def test_a_reload_that_comes_too_late(s):
+    phone = s.start()
+    later(lambda: s.call("GET", "/delay/4000"))
+    until(lambda: phone.status()["worker"]["in_flight"] == 1, "it is in flight")
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        drain = pool.submit(lambda: phone.ctl("drain"))
+        until(lambda: phone.status().get("not_ready") == "draining", "it drains")
+        done = phone.ctl("reload")
+        equal((done.returncode, done.stdout, done.stderr), (69, "", "refused: the service is stopping; nothing was changed\n"))
+        equal(drain.result().returncode, 0)
 
 
 # --- who is let in ------------------------------------------------------------------
