@@ -83,6 +83,14 @@ backend_finish(struct backend_call *c, enum backend_error error)
 }
 
 bool
+backend_is_waiting(const struct backend_call *c)
+{
+	const struct backend *b = c->owner;
+
+	return !c->added && b->running_count >= b->params.connections_max;
+}
+
+bool
 backend_settle(struct backend_call *c)
 {
 	if (!c->added || !framing_is_whole(&c->framing))

@@ -117,6 +117,10 @@ void backend_free(struct backend *);
 struct backend_call *backend_start(struct backend *,
     const struct backend_request *, const struct backend_ops *, void *arg);
 
+/* The application was not asked yet: one of BACKEND_CONNECTIONS_MAX must come
+ * free first. */
+bool backend_is_waiting(const struct backend_call *);
+
 /* There is no more time. Where the answer is whole, and only the request is
  * still being sent, the call ends in on_done(); else false, and it goes on. */
 bool backend_settle(struct backend_call *);

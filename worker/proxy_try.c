@@ -241,6 +241,7 @@ out_of_time(struct proxied *p)
 	const char *code = "request_timeout";
 	const char *reason =
 	    "the application did not answer within REQUEST_TIMEOUT";
+	bool waits = p->call != NULL && backend_is_waiting(p->call);
 
 	if (p->status != 0) {
 		code = "backend_unfinished";
@@ -249,9 +250,13 @@ out_of_time(struct proxied *p)
 			 "when it is whole, so this wire cannot stream";
 	} else if (p->tries == 0) {
 		reason = "the request waited for all of REQUEST_TIMEOUT";
+	} else if (waits) {
+		reason = "the request waited for one of "
+			 "BACKEND_CONNECTIONS_MAX until REQUEST_TIMEOUT was "
+			 "over";
 	}
 	if (p->call != NULL) {
-		judge(p, breaker_failed);
+		judge(p, waits ? breaker_forgotten : breaker_failed);
 		trace_called(p->trace, p->status, code);
 	}
 	proxied_give_up(p);

@@ -497,6 +497,24 @@ def test_backend_connections_are_bounded(s):
     until(lambda: len(s.backend.open) <= 2, lambda: f"{len(s.backend.open)} are kept")
 
 
+def test_who_waits_for_a_connection_was_not_failed(s):
+    """The breaker counts those whom the application left without an answer,
+    not those that it was never asked for."""
+    phone = start(s, BACKEND_CONNECTIONS_MAX=1, BREAKER_FAILURES=2, REQUEST_TIMEOUT="300ms", PATH_LIMITS="/hold timeout=5m")
+    go = threading.Event()
+    s.backend.on("/hold", lambda connection, request: (go.wait(300), connection.send(OK)))
+    held = push(s, path="/hold")
+    until(lambda: s.backend.of("/hold"), "the only connection is taken")
+    for _ in range(4):
+        res = ask(s, path="/other")
+        equal((res.status, res.json()["error"]), (504, "request_timeout"))
+        check("BACKEND_CONNECTIONS_MAX" in res.json()["reason"], res.text)
+    equal((breaker_of(phone)[1], s.backend.of("/other")), ("closed", []))
+    go.set()
+    until(lambda: answers(s, held), "the first one's answer")
+    until(lambda: ask(s, path="/other").status == 200, "and there is a connection again")
+
+
 # --- backends -------------------------------------------------------------------
 def test_unix_socket(s):
     path = os.path.join(s.dir, "app.sock")
