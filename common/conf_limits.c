@@ -4,6 +4,7 @@
 
 #include "conf.h"
 #include "conf_check.h"
+#include "path_limits.h"
 #include "url.h"
 
 #define MIB INT64_C(1048576)
@@ -98,10 +99,32 @@ check_inspect(struct conf *c)
 		(void)buf_printf(&c->faults, "%s\n", fault);
 }
 
+/* A request that is told to take longer than it lives. */
+static void
+check_lives(struct conf *c)
+{
+	int64_t ttl_ms = conf_num(c, CONF_REQUEST_TTL);
+	struct path_limits p = {.count = 0};
+
+	if (ttl_ms < conf_num(c, CONF_REQUEST_TIMEOUT))
+		(void)buf_printf(&c->warnings,
+		    "REQUEST_TTL: it is shorter than REQUEST_TIMEOUT (%s), and "
+		    "so bounds each request\n",
+		    conf_text(c, CONF_REQUEST_TIMEOUT));
+	if (conf_is_set(c, CONF_PATH_LIMITS) &&
+	    path_limits_parse(&p, conf_text(c, CONF_PATH_LIMITS)) == NULL &&
+	    path_limits_timeout_max(&p) > ttl_ms)
+		(void)buf_printf(&c->warnings,
+		    "REQUEST_TTL: %s is shorter than a timeout= of "
+		    "PATH_LIMITS, and so bounds those requests\n",
+		    conf_text(c, CONF_REQUEST_TTL));
+}
+
 void
 conf_check_limits(struct conf *c)
 {
 	check_inspect(c);
 	check_clients(c);
 	check_memory(c);
+	check_lives(c);
 }

@@ -438,16 +438,6 @@ apply_backend_url(struct conf *c)
 	set_backend(c, CONF_BACKEND_PORT, port);
 }
 
-static void
-check_lives(struct conf *c)
-{
-	if (conf_num(c, CONF_REQUEST_TTL) < conf_num(c, CONF_REQUEST_TIMEOUT))
-		(void)buf_printf(&c->warnings,
-		    "REQUEST_TTL: it is shorter than REQUEST_TIMEOUT (%s), and "
-		    "so bounds each request\n",
-		    conf_text(c, CONF_REQUEST_TIMEOUT));
-}
-
 int
 conf_finish(struct conf *c)
 {
@@ -468,7 +458,6 @@ conf_finish(struct conf *c)
 	check_url(c);
 	check_tls(c);
 	apply_backend_url(c);
-	check_lives(c);
 	otel_check(c);
 	conf_check_limits(c);
 	return c->faults.len == 0 && !c->faults.failed ? 0 : -1;

@@ -168,12 +168,13 @@ path_limits_find(const struct path_limits *p, const uint8_t *path, size_t len)
 }
 
 int64_t
-path_limits_response_max(const struct path_limits *p, int64_t otherwise)
+path_limits_timeout_max(const struct path_limits *p)
 {
+	int64_t most = 0;
 	size_t i;
 
 	for (i = 0; i < p->count; i++)
-		if (p->limit[i].response_max > otherwise)
-			otherwise = p->limit[i].response_max;
-	return otherwise;
+		if (p->limit[i].timeout_ms > most)
+			most = p->limit[i].timeout_ms;
+	return most;
 }

@@ -33,8 +33,8 @@ struct path_limits {
 /* NULL, or what is wrong. */
 const char *path_limits_parse(struct path_limits *, const char *text);
 
-/* The largest of otherwise and of all that is said of answers. */
-int64_t path_limits_response_max(const struct path_limits *, int64_t otherwise);
+/* The longest timeout= of all, 0: none. */
+int64_t path_limits_timeout_max(const struct path_limits *);
 
 /* The limit of the longest prefix that covers a percent-decoded path, or
  * NULL. */

@@ -280,6 +280,22 @@ START_TEST(relations_are_checked)
 }
 END_TEST
 
+/* REQUEST_TTL bounds all that is said to take longer. */
+START_TEST(lives_are_compared)
+{
+	ck_assert_int_eq(set(CONF_PATH_LIMITS, "/a timeout=5m"), 0);
+	ck_assert_int_eq(conf_finish(&conf), 0);
+	HAS_NOT(&conf.warnings, "REQUEST_TTL");
+	ck_assert_int_eq(
+	    set(CONF_PATH_LIMITS, "/ timeout=6m; /a timeout=5s"), 0);
+	ck_assert_int_eq(conf_finish(&conf), 0);
+	HAS(&conf.warnings, "REQUEST_TTL: 5m is shorter than a timeout= of");
+	ck_assert_int_eq(set(CONF_REQUEST_TIMEOUT, "7m"), 0);
+	ck_assert_int_eq(conf_finish(&conf), 0);
+	HAS(&conf.warnings, "REQUEST_TTL: it is shorter than REQUEST_TIMEOUT");
+}
+END_TEST
+
 /* --- IPC ------------------------------------------------------------------ */
 
 START_TEST(values_travel)
@@ -385,6 +401,7 @@ main(void)
 	tcase_add_test(tc, secrets_become_descriptors);
 	tcase_add_test(tc, the_environment_wins_and_forgets);
 	tcase_add_test(tc, relations_are_checked);
+	tcase_add_test(tc, lives_are_compared);
 	tcase_add_test(tc, values_travel);
 	tcase_add_test(tc, the_table_is_whole);
 	tcase_add_test(tc, the_example_is_valid);
