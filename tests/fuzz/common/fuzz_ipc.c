@@ -2,47 +2,9 @@
 /* ipc.h: a packet as it may arrive, with as many descriptors as the first byte
  * says (0 to 3), through a real socket. */
 #include <errno.h>
-#include <fcntl.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-#include "fuzz.h"
 #include "ipc.h"
-
-static void
-send_packet(int fd, const uint8_t *data, size_t len, size_t fds)
-{
-	_Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(3 * sizeof(int))];
-	uint8_t *copy = fuzz_copy(data, len, 0);
-	struct iovec iov = {copy, len};
-	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
-	const int passed[3] = {fd, fd, fd};
-	struct cmsghdr *c;
-
-	memset(control, 0, sizeof(control));
-	if (fds > 0) {
-		msg.msg_control = control;
-		msg.msg_controllen = CMSG_SPACE(fds * sizeof(int));
-		c = CMSG_FIRSTHDR(&msg);
-		c->cmsg_level = SOL_SOCKET;
-		c->cmsg_type = SCM_RIGHTS;
-		c->cmsg_len = CMSG_LEN(fds * sizeof(int));
-		memcpy(CMSG_DATA(c), passed, fds * sizeof(int));
-	}
-	FUZZ_MUST(sendmsg(fd, &msg, 0) == (ssize_t)len);
-	free(copy);
-}
-
-/* The next descriptor that is free: the same as long as none is left open. */
-static int
-next_fd(void)
-{
-	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-
-	FUZZ_MUST(fd != -1);
-	(void)close(fd);
-	return fd;
-}
+#include "packets.h"
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
@@ -57,9 +19,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		FUZZ_MUST(ipc_pair(sv) == 0);
 	if (len == 0 || len > IPC_FRAME_MAX + 100)
 		return 0;
-	fds = data[0] % 4;
-	free_fd = next_fd();
-	send_packet(sv[0], data + 1, len - 1, fds);
+	fds = data[0] % PACKETS_FDS;
+	free_fd = packets_next_fd();
+	FUZZ_MUST(
+	    packets_send(sv[0], data + 1, len - 1, fds) == (ssize_t)(len - 1));
 	n = ipc_recv(sv[1], space, &f);
 	if (n == 1) {
 		FUZZ_MUST(fds == (f.fd != -1) && f.flags == 0);
@@ -80,6 +43,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	} else {
 		FUZZ_MUST(n == 0 || errno == EBADMSG);
 	}
-	FUZZ_MUST(next_fd() == free_fd); /* nothing is left open */
+	FUZZ_MUST(packets_next_fd() == free_fd); /* nothing is left open */
 	return 0;
 }

@@ -1,23 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * control.h: one client after another says whatever the input has, in packets:
- * two bytes of length, one that says how many descriptors go along (0 to 3),
- * then the packet. Whatever it was, the next client is answered, what is
- * answered are frames, and no descriptor and no client is left over.
+ * control.h: one client after another says whatever the input has, behind a
+ * first byte that says which children there are, in packets (packets.h).
+ * Whatever it was, the next client is answered, what is answered are frames,
+ * and no descriptor and no client is left over.
  *
  * The children, a reload and the walls are not there: what the conversation
  * asks of them is recorded by the functions below instead of theirs.
  */
 #include <errno.h>
-#include <fcntl.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "control.c"
-#include "fuzz.h"
+#include "packets.h"
 
 #define PACKETS_MAX 64
-#define LONGEST (IPC_FRAME_MAX + 64)
 
 static struct service service;
 static struct control *control;
@@ -113,28 +109,6 @@ turn(void)
 	(void)event_base_loop(service.base, EVLOOP_NONBLOCK);
 }
 
-static void
-send_packet(int fd, const uint8_t *data, size_t len, size_t fds)
-{
-	_Alignas(struct cmsghdr) uint8_t space[CMSG_SPACE(3 * sizeof(int))];
-	const int passed[3] = {fd, fd, fd};
-	struct iovec iov = {(void *)(uintptr_t)data, len};
-	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
-	struct cmsghdr *c;
-
-	memset(space, 0, sizeof(space));
-	if (fds > 0) {
-		msg.msg_control = space;
-		msg.msg_controllen = CMSG_SPACE(fds * sizeof(int));
-		c = CMSG_FIRSTHDR(&msg);
-		c->cmsg_level = SOL_SOCKET;
-		c->cmsg_type = SCM_RIGHTS;
-		c->cmsg_len = CMSG_LEN(fds * sizeof(int));
-		memcpy(CMSG_DATA(c), passed, fds * sizeof(int));
-	}
-	(void)sendmsg(fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
-}
-
 /* Reads what is answered; returns how many frames are of this type. */
 static unsigned
 hear(int fd, enum proto_type type)
@@ -185,16 +159,6 @@ be_worker(void)
 	FUZZ_MUST(peer_waiting(to_worker) == 0);
 }
 
-static int
-next_fd(void)
-{
-	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-
-	FUZZ_MUST(fd != -1);
-	(void)close(fd);
-	return fd;
-}
-
 static void
 set_up(void)
 {
@@ -216,33 +180,32 @@ set_up(void)
 	peer_set_state(to_worker, PROTO_RUNNING);
 }
 
+/* Which children there are, and whether the worker is there for clients. */
+static void
+set_children(uint8_t which)
+{
+	service.worker = (which & 1) ? (void *)&a_worker : NULL;
+	service.tokend = (which & 2) ? (void *)&a_child : NULL;
+	worker_runs = (which & 4) != 0;
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-	size_t n, packets;
+	struct packets packets;
+	unsigned count;
 	int fd, free_fd;
 
+	if (len == 0)
+		return 0;
 	if (control == NULL)
 		set_up();
-	free_fd = next_fd();
-	/* The first byte says which children there are, and whether the worker
-	 * is there for clients. */
-	service.worker = len > 0 && (data[0] & 1) ? (void *)&a_worker : NULL;
-	worker_runs = len > 0 && (data[0] & 4);
-	service.tokend = len > 0 && (data[0] & 2) ? (void *)&a_child : NULL;
+	free_fd = packets_next_fd();
+	set_children(data[0]);
+	packets = (struct packets){data + 1, len - 1};
 	fd = connect_client();
-	if (len > 0)
-		data++, len--;
-	for (packets = 0; len >= 3 && packets < PACKETS_MAX; packets++) {
-		uint8_t *copy;
-
-		n = (size_t)data[0] << 8 | data[1];
-		n = n < len - 3 ? n : len - 3;
-		copy = fuzz_copy(data + 3, n, 0);
-		send_packet(fd, copy, n, data[2] % 4);
-		free(copy);
-		data += 3 + n;
-		len -= 3 + n;
+	for (count = 0; count < PACKETS_MAX && packets_next(&packets, fd);
+	     count++) {
 		turn();
 		be_worker();
 		(void)hear(fd, PROTO_DONE);
@@ -251,6 +214,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	(void)close(fd);
 	turn();
 	FUZZ_MUST(control->count == 0 && reloading == NULL);
-	FUZZ_MUST(next_fd() == free_fd);
+	FUZZ_MUST(packets_next_fd() == free_fd);
 	return 0;
 }

@@ -1,19 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * watchers.h: a client that was handed over says whatever the input has, in
- * packets: two bytes of length, one that says how many descriptors go along (0
- * to 3), then the packet. Whatever it was, what is answered are frames that
+ * packets (packets.h). Whatever it was, what is answered are frames that
  * telephonectl reads, at most one a question, and the next client is answered
  * by a page; no descriptor and no place is left over.
  */
-#include <errno.h>
-#include <fcntl.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include "watchers.c"
-#include "fuzz.h"
+#include "packets.h"
 
 #define PACKETS_MAX 32
 
@@ -43,28 +36,6 @@ turn(void)
 	TAILQ_FOREACH(c, &watchers->list, entry)
 	c->answered_ms = 0;
 	(void)event_base_loop(base, EVLOOP_NONBLOCK);
-}
-
-static void
-send_packet(int fd, const uint8_t *data, size_t len, size_t fds)
-{
-	_Alignas(struct cmsghdr) uint8_t space[CMSG_SPACE(3 * sizeof(int))];
-	const int passed[3] = {fd, fd, fd};
-	struct iovec iov = {(void *)(uintptr_t)data, len};
-	struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1};
-	struct cmsghdr *c;
-
-	memset(space, 0, sizeof(space));
-	if (fds > 0) {
-		msg.msg_control = space;
-		msg.msg_controllen = CMSG_SPACE(fds * sizeof(int));
-		c = CMSG_FIRSTHDR(&msg);
-		c->cmsg_level = SOL_SOCKET;
-		c->cmsg_type = SCM_RIGHTS;
-		c->cmsg_len = CMSG_LEN(fds * sizeof(int));
-		memcpy(CMSG_DATA(c), passed, fds * sizeof(int));
-	}
-	(void)sendmsg(fd, &msg, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 static unsigned
@@ -149,38 +120,20 @@ set_up(void)
 		ledger_begin(&ledger, &running[i]);
 }
 
-static int
-next_fd(void)
-{
-	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-
-	FUZZ_MUST(fd != -1);
-	(void)close(fd);
-	return fd;
-}
-
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-	unsigned packets, entries = 0;
+	struct packets packets = {data, len};
+	unsigned count, entries = 0;
 	int fd, free_fd;
-	size_t n;
 
 	if (watchers == NULL)
 		set_up();
-	free_fd = next_fd();
+	free_fd = packets_next_fd();
 	fd = connect_client();
 	FUZZ_MUST(hear(fd, &entries) == 1);
-	for (packets = 0; len >= 3 && packets < PACKETS_MAX; packets++) {
-		uint8_t *copy;
-
-		n = (size_t)data[0] << 8 | data[1];
-		n = n < len - 3 ? n : len - 3;
-		copy = fuzz_copy(data + 3, n, 0);
-		send_packet(fd, copy, n, data[2] % 4);
-		free(copy);
-		data += 3 + n;
-		len -= 3 + n;
+	for (count = 0; count < PACKETS_MAX && packets_next(&packets, fd);
+	     count++) {
 		turn();
 		FUZZ_MUST(hear(fd, &entries) <= 1);
 	}
@@ -188,6 +141,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	(void)close(fd);
 	turn();
 	FUZZ_MUST(watchers->count == 0 && TAILQ_EMPTY(&watchers->list));
-	FUZZ_MUST(next_fd() == free_fd);
+	FUZZ_MUST(packets_next_fd() == free_fd);
 	return 0;
 }
