@@ -78,6 +78,7 @@ check_LIBS = $(shell $(PKG_CONFIG) --libs check)
 DAEMON := $(addprefix $(O)/,telephone worker tokend telephonectl)
 # The children in an attacker's hands, for tests/it/hostile: never installed.
 HOSTILE := $(addprefix $(O)/hostile/,worker tokend)
+ATTACK := $(sort $(wildcard tests/it/hostile/*.c))
 PROGS := $(DAEMON) $(addprefix $(O)/,switchboard demo-backend bridge) $(HOSTILE)
 CHECKS := $(patsubst tests/unit/%.c,$(O)/unit/%,\
 	$(sort $(wildcard tests/unit/*/check_*.c)))
@@ -166,9 +167,9 @@ $(O)/tokend: $(call obj,tokend/main.c) $(SANITIZE) $(O)/tokend.a $(O)/common.a
 $(O)/switchboard: $(call obj,$(sort $(wildcard tests/switchboard/*.c)))
 $(O)/demo-backend: $(call obj,$(sort $(wildcard tests/backend/*.c)))
 $(O)/bridge: $(call obj,tests/bridge/main.c) $(O)/worker.a $(O)/common.a
-$(O)/hostile/worker: $(call obj,worker/main.c tests/it/hostile/attack.c) \
+$(O)/hostile/worker: $(call obj,worker/main.c $(ATTACK)) \
 	$(SANITIZE) $(O)/worker.a $(O)/common.a
-$(O)/hostile/tokend: $(call obj,tokend/main.c tests/it/hostile/attack.c) \
+$(O)/hostile/tokend: $(call obj,tokend/main.c $(ATTACK)) \
 	$(SANITIZE) $(O)/tokend.a $(O)/common.a
 $(PROGS):
 	$(call say,LD,$@)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Children in an attacker's hands: the executables of build/hostile, whose
-orders (attack.c) are given by each test. An order runs inside the walls of the
+orders (attack.h) are given by each test. An order runs inside the walls of the
 process that it is given to, so what it gets is what an attacker would get."""
 import ctypes, os, re, shutil, signal, socket, sqlite3
 
