@@ -17,8 +17,12 @@ struct conf;
 /* Adds what is wrong with bounds that belong together to the faults. */
 void conf_check_limits(struct conf *);
 
+/* A place of RATE_CLIENTS_MAX; worker/rate_clients.c holds itself to it. */
+#define CONF_CLIENT_BYTES 36
+
 /* MEMORY_MAX, or what it is by default; and what of it is kept for the worker
- * itself and for one message of each tunnel on its way in. Bytes. */
+ * itself with its table of clients, and for one message of each tunnel on its
+ * way in. Bytes. */
 int64_t conf_memory_max(const struct conf *);
 int64_t conf_memory_reserved(const struct conf *);
 

@@ -43,13 +43,22 @@ check_clients(struct conf *c)
 		    conf_text(c, CONF_TRUST_FORWARDED));
 }
 
+/* Has all of its places from the start. */
+static int64_t
+table_of_clients(const struct conf *c)
+{
+	return conf_num(c, CONF_RATE_LIMIT_BY) == 0
+	    ? 0
+	    : conf_num(c, CONF_RATE_CLIENTS_MAX) * CONF_CLIENT_BYTES;
+}
+
 int64_t
 conf_memory_max(const struct conf *c)
 {
 	int64_t max = conf_num(c, CONF_MEMORY_MAX);
 
 	return max != 0 ? max
-			: MEMORY_DEFAULT +
+			: MEMORY_DEFAULT + table_of_clients(c) +
 		(conf_num(c, CONF_TUNNELS) + 1) *
 		    conf_num(c, CONF_MAX_REQUEST_SIZE);
 }
@@ -57,7 +66,7 @@ conf_memory_max(const struct conf *c)
 int64_t
 conf_memory_reserved(const struct conf *c)
 {
-	return MEMORY_WORKER +
+	return MEMORY_WORKER + table_of_clients(c) +
 	    conf_num(c, CONF_TUNNELS) * conf_num(c, CONF_MAX_REQUEST_SIZE);
 }
 
@@ -71,10 +80,13 @@ check_memory(struct conf *c)
 
 	if (conf_memory_max(c) < least)
 		(void)buf_printf(&c->faults,
-		    "MEMORY_MAX: with TUNNELS=%s and MAX_REQUEST_SIZE=%s it "
-		    "cannot be less than %" PRId64 "MiB\n",
+		    "MEMORY_MAX: with TUNNELS=%s, MAX_REQUEST_SIZE=%s, "
+		    "RATE_LIMIT_BY=%s and RATE_CLIENTS_MAX=%s it cannot be "
+		    "less than %" PRId64 "MiB\n",
 		    conf_text(c, CONF_TUNNELS),
 		    conf_text(c, CONF_MAX_REQUEST_SIZE),
+		    conf_text(c, CONF_RATE_LIMIT_BY),
+		    conf_text(c, CONF_RATE_CLIENTS_MAX),
 		    (least + MIB - 1) / MIB);
 }
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conf_check.h"
 #include "rate_clients.h"
 
 #define NETWORKS 256
@@ -21,6 +22,9 @@ struct client {
 	uint8_t network;
 	bool v4, used;
 };
+
+_Static_assert(sizeof(struct client) + sizeof(uint32_t) <= CONF_CLIENT_BYTES,
+    "a place takes what is kept for it");
 
 struct rate_clients {
 	struct rate rate;

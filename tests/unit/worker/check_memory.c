@@ -39,6 +39,32 @@ START_TEST(by_default)
 	set(&c, CONF_TUNNELS, "8");
 	memory_init(&m, &c, &metrics);
 	ck_assert_uint_eq(m.max, (512 - 32 - 128) * MIB); /* no less for it */
+	set(&c, CONF_RATE_CLIENTS_MAX, "1048576");
+	memory_init(&m, &c, &metrics);
+	ck_assert_uint_eq(m.ceiling, (512 + 6 * 64) * MIB); /* nobody's yet */
+	set(&c, CONF_RATE_LIMIT_BY, "client");
+	memory_init(&m, &c, &metrics);
+	ck_assert_uint_eq(m.ceiling, (512 + 6 * 64 + 36) * MIB);
+	ck_assert_uint_eq(m.max, (512 - 32 - 128) * MIB);
+	conf_clear(&c);
+}
+END_TEST
+
+/* The table of clients is there from the start, and of the ceiling. */
+START_TEST(with_a_table)
+{
+	struct conf c;
+
+	conf_init(&c);
+	set(&c, CONF_MEMORY_MAX, "276MiB");
+	set(&c, CONF_RATE_CLIENTS_MAX, "1048576");
+	set(&c, CONF_RATE_LIMIT_BY, "client");
+	set(&c, CONF_TRUST_FORWARDED, "on");
+	conf_check_limits(&c);
+	ck_assert_uint_eq(c.faults.len, 0);
+	set(&c, CONF_MEMORY_MAX, "275MiB");
+	conf_check_limits(&c);
+	ck_assert_uint_gt(c.faults.len, 0);
 	conf_clear(&c);
 }
 END_TEST
@@ -134,6 +160,7 @@ main(void)
 	int failed;
 
 	tcase_add_test(t, by_default);
+	tcase_add_test(t, with_a_table);
 	tcase_add_test(t, too_little);
 	tcase_add_test(t, counts);
 	tcase_add_test(t, a_body_is_put_aside);
