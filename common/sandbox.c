@@ -198,7 +198,7 @@ sandbox_apply(const struct sandbox_policy *policy, bool strict)
 /* --- limits --------------------------------------------------------------- */
 
 static void
-lower(__rlimit_resource_t resource, uint64_t max)
+lower(int resource, uint64_t max)
 {
 	struct rlimit r;
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -117,6 +118,12 @@ util_close(int *fd)
 		close(*fd);
 	*fd = -1;
 	errno = saved;
+}
+
+int
+util_close_from(int first)
+{
+	return (int)syscall(SYS_close_range, (unsigned)first, ~0U, 0U);
 }
 
 size_t

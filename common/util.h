@@ -41,6 +41,10 @@ int util_fill_stdio(int flags);
 /* Closes *fd unless it is -1 and sets it to -1. Keeps errno. */
 void util_close(int *fd);
 
+/* Closes `first` and every descriptor above it; -1: the kernel refuses. Calls
+ * close_range(2) itself, since musl has no function of that name. */
+int util_close_from(int first);
+
 /* Copies at most size-1 bytes and terminates; returns strlen(src), so that a
  * result >= size says that it was cut (as strlcpy). */
 size_t util_strlcpy(char *dst, const char *src, size_t size);

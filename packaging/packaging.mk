@@ -80,7 +80,7 @@ check-dist:
 # What building and checking the packages needs besides.
 PACKAGE_DEPS := debhelper dpkg-dev fakeroot lintian systemd systemd-container \
 	xz-utils rpm rpmlint makepkg pacman-package-manager libarchive-tools \
-	buildah mmdebstrap autopkgtest
+	musl-tools buildah mmdebstrap autopkgtest
 deps-packages:
 	$(Q)packaging/deps.sh $(PACKAGE_DEPS)
 
@@ -106,6 +106,7 @@ arch: dist
 	$(Q)packaging/arch/build.sh $(O)/dist/$(DIST).tar.xz $(VERSION_TEXT) $(O)/arch
 alpine: dist
 	$(Q)packaging/alpine/build.sh $(O)/dist/$(DIST).tar.xz $(VERSION_TEXT) $(O)/alpine
+	$(Q)tests/musl.sh $(O)
 
 # The image without a Docker engine, built and run.
 check-image: $(O)/switchboard $(O)/demo-backend

@@ -42,7 +42,7 @@ arrange_fds(const int *fds, int count)
 	for (i = 0; i < count; i++)
 		if (dup2(high[i], CHANNEL_FD + i) == -1)
 			_exit(EX_OSERR);
-	if (close_range((unsigned)(CHANNEL_FD + count), ~0U, 0) == -1) {
+	if (util_close_from(CHANNEL_FD + count) == -1) {
 		log_errorx("close_range(2) is refused here (%s): a child would "
 			   "inherit descriptors; use a kernel of 5.9 or later, "
 			   "or a container that allows it",

@@ -270,7 +270,7 @@ become(struct program *p)
 		if (high[i] == -1 || dup2(high[i], CHECK_FD + i) == -1)
 			return telephonectl_fail(
 			    EX_OSERR, "no descriptors", strerror(errno));
-	(void)close_range((unsigned)(CHECK_FD + p->fd_count), ~0U, 0);
+	(void)util_close_from(CHECK_FD + p->fd_count);
 	if (util_sibling(path, sizeof(path), "tokend") == 0)
 		(void)execve(path, p->argv, environment);
 	return telephonectl_fail(

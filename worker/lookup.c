@@ -190,8 +190,7 @@ be_helper(int fd, const struct lookup_params *params, pid_t parent)
 	(void)prctl(PR_SET_NAME, "lookup");
 	/* Nothing of the worker's: neither its loop nor its channel, whose
 	 * copy here would hide the worker's death from the supervisor. */
-	if (dup2(fd, LOOKUP_FD) == -1 ||
-	    close_range(LOOKUP_FD + 1, ~0U, 0) == -1)
+	if (dup2(fd, LOOKUP_FD) == -1 || util_close_from(LOOKUP_FD + 1) == -1)
 		_exit(1);
 	priv_die_with_parent(parent);
 	sandbox_enter_lookup(params->mode, params->own_user);

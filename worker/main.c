@@ -20,16 +20,19 @@
 
 #define CHANNEL_FD 3
 
-/* What is freed goes back to the kernel: left to itself, malloc(3) learns to
- * keep blocks as large as those it has seen. MEMORY_MAX counts on it. */
+/* What is freed goes back to the kernel: left to itself, glibc's malloc(3)
+ * learns to keep blocks as large as those it has seen. MEMORY_MAX counts on it.
+ * musl's gives back what it can, and has nothing to be told. */
 #define KEEP_MAX (128 * 1024)
 
 static void
 give_back(void)
 {
+#ifdef M_MMAP_THRESHOLD
 	(void)mallopt(M_MMAP_THRESHOLD, KEEP_MAX);
 	(void)mallopt(M_TRIM_THRESHOLD, 2 * KEEP_MAX);
 	(void)mallopt(M_ARENA_MAX, 1);
+#endif
 }
 
 int

@@ -3,7 +3,8 @@
 # usage: alpine/build.sh TARBALL VERSION OUT (from the top)
 # The folder of an aport, its sums filled in. abuild(1) is Alpine's alone: what
 # can be seen of it here is that a POSIX shell takes it, that it has what the
-# guidelines ask for, and that package() installs nothing of systemd's.
+# guidelines ask for, and that package() installs nothing of systemd's; tests/musl.sh
+# sees that it compiles.
 set -eu
 tarball=$1
 version=$2

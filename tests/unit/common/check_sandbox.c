@@ -22,6 +22,8 @@
 #include "sandbox_parts.h"
 #include "util.h"
 
+#undef prlimit64 /* older musl has it as a name of prlimit(2)'s */
+
 static const struct sandbox_call calls[] = {
     SANDBOX_OK(write),
     SANDBOX_OK(ppoll), /* the log asks before it writes */

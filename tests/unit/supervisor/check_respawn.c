@@ -34,25 +34,25 @@ START_TEST(a_minute_is_good)
 }
 END_TEST
 
+/* As wait(2) tells an end on Linux; glibc alone has names for it. */
+#define STATUS(code, signal) ((code) << 8 | (signal))
+
 START_TEST(ends_in_words)
 {
 	char text[64], small[8];
 
-	ck_assert_str_eq(
-	    child_status_text(W_EXITCODE(70, 0), text, sizeof(text)),
+	ck_assert_str_eq(child_status_text(STATUS(70, 0), text, sizeof(text)),
 	    "exit code 70");
 	ck_assert_str_eq(
-	    child_status_text(W_EXITCODE(0, 0), text, sizeof(text)),
-	    "exit code 0");
+	    child_status_text(STATUS(0, 0), text, sizeof(text)), "exit code 0");
 	ck_assert_str_eq(
-	    child_status_text(W_EXITCODE(0, SIGKILL), text, sizeof(text)),
+	    child_status_text(STATUS(0, SIGKILL), text, sizeof(text)),
 	    "signal 9 (Killed)");
-	ck_assert_str_eq(child_status_text(W_EXITCODE(0, SIGSEGV) | WCOREFLAG,
-			     text, sizeof(text)),
+	ck_assert_str_eq(
+	    child_status_text(STATUS(0, SIGSEGV) | 0x80, text, sizeof(text)),
 	    "signal 11 (Segmentation fault)");
 	ck_assert_str_eq(
-	    child_status_text(W_EXITCODE(70, 0), small, sizeof(small)),
-	    "exit co");
+	    child_status_text(STATUS(70, 0), small, sizeof(small)), "exit co");
 }
 END_TEST
 
