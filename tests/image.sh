@@ -3,7 +3,8 @@
 # usage: tests/image.sh BUILD_DIR (from the top of the tree)
 # The image without a Docker engine: buildah builds the Dockerfile on a base of
 # Debian's own packages, and its root runs here read-only, as the image's user,
-# with the image's environment and nothing else, with traffic through it.
+# with the image's environment and nothing else, with traffic through it; then
+# as root with what docs/deployment.md leaves of its capabilities.
 # BASE names another base (debian:bookworm-slim, where a registry can be reached).
 set -euo pipefail
 build=$(realpath "$1")
@@ -45,7 +46,8 @@ version=$(packaging/version.sh)
 mkdir "$work/context"
 git ls-files -z --cached --others --exclude-standard |
 	tar --null -T - -c | tar -x -C "$work/context"
-if ! buildah bud --isolation chroot --pull-never --build-arg "BASE=$BASE" \
+# Docker's format: OCI's knows no HEALTHCHECK.
+if ! buildah bud --format docker --isolation chroot --pull-never --build-arg "BASE=$BASE" \
 	--build-arg "VERSION=$version" -f packaging/docker/Dockerfile -t telephone \
 	"$work/context" >"$work/log" 2>&1; then
 	tail -30 "$work/log" >&2
@@ -73,6 +75,24 @@ inside() {
 	exec env -i "${env[@]}" "${extra[@]}" chroot --userspec=65532:65532 \
 		--groups=65532 "$work/root" setpriv --no-new-privs "$@"
 }
+# as_root COMMAND…: as the engine would with --user 0, --cap-drop and --cap-add.
+as_root() {
+	exec env -i "${env[@]}" "${extra[@]}" "${own_store[@]}" chroot "$work/root" \
+		setpriv --bounding-set=-all,+setuid,+setgid,+kill --inh-caps=-all \
+		--no-new-privs "$@"
+}
+mapfile -t health < <(config '{{range .Docker.Config.Healthcheck.Test}}{{println .}}{{end}}' | grep -vx CMD | grep .)
+entry=$(config '{{index .OCIv1.Config.Entrypoint 0}}')
+stop=$(config '{{.OCIv1.Config.StopSignal}}')
+# healthy HOW: whether the HEALTHCHECK's command becomes 0.
+healthy() {
+	for _ in $(seq 150); do
+		("$1" "${health[@]}") >/dev/null 2>&1 && return 0
+		sleep 0.2
+	done
+	tail -20 "$work/telephone.log"
+	return 1
+}
 status=0
 say() {
 	if [ "$1" = 0 ]; then echo "ok   image: $2"; else echo "FAIL image: $2"; status=1; fi
@@ -90,28 +110,49 @@ extra=("PLUGBOARD_URL=ws://127.0.0.1:$board/telephone/websocket" "BACKEND_HOST=1
 	"BACKEND_PORT=$app" "TELEPHONE_TOKEN=$token" "HEALTH_CHECK_PORT=0"
 	"SECRET_KEY_BASE=$(od -An -v -N32 -tx1 /dev/urandom | tr -d ' \n')")
 step "its root, read-only"
-(inside "$(config '{{index .OCIv1.Config.Entrypoint 0}}')") >"$work/telephone.log" 2>&1 &
+[ ${#health[@]} -gt 0 ] && r=0 || r=1
+say "$r" "it has a HEALTHCHECK: ${health[*]}"
+(inside "$entry") >"$work/telephone.log" 2>&1 &
 telephone=$!
 pids+=("$telephone")
-healthy=1
-for _ in $(seq 100); do
-	(inside /usr/sbin/telephonectl status --json) >"$work/status" 2>&1 && healthy=0 && break
-	sleep 0.2
-done
-say $healthy "the HEALTHCHECK's command becomes 0"
-[ $healthy = 0 ] || tail -20 "$work/telephone.log"
+healthy inside && r=0 || r=1
+say "$r" "the HEALTHCHECK's command becomes 0"
 code=$(curl -s -o "$work/body" -w '%{http_code}' "http://127.0.0.1:$board/call/image/utf8/3000000")
 [ "$code" = 200 ] && [ "$(stat -c %s "$work/body")" = 3000000 ] && r=0 || r=1
 say "$r" "3 MB through it"
+(inside /usr/sbin/telephonectl status --json) >"$work/status" 2>&1 || true
 grep -q '"whole":true' "$work/status" && r=0 || r=1
 say "$r" "its walls are whole"
 [ "$(ps -o uid= --ppid "$telephone" | sort -u | tr -d ' ')" = 65532 ] && r=0 || r=1
 say "$r" "every process is uid 65532"
-kill -TERM "$telephone" || true
+kill -s "$stop" "$telephone" || true
 wait "$telephone" && r=0 || r=1
-say "$r" "SIGTERM ends it with 0"
-(inside /usr/sbin/telephonectl status) >/dev/null 2>&1 && r=1 || r=0
+say "$r" "$stop ends it with 0"
+(inside "${health[@]}") >/dev/null 2>&1 && r=1 || r=0
 say "$r" "and the HEALTHCHECK's command fails then"
+
+step "the same as root, with SETUID, SETGID and KILL alone"
+store=/var/lib/telephone-token
+own_store=("TOKEN_DB_PATH=$store/telephone.db")
+umount "$work/root/run/telephone" "$work/root/tmp"
+mount -t tmpfs -o mode=0755 tmpfs "$work/root/run/telephone"
+mount -t tmpfs -o mode=1777 tmpfs "$work/root/tmp"
+# A volume is the image's directory at first.
+mount -t tmpfs -o "$(stat -c 'uid=%u,gid=%g,mode=0%a' "$image$store")" tmpfs "$work/root$store"
+(as_root "$entry") >"$work/telephone.log" 2>&1 &
+telephone=$!
+pids+=("$telephone")
+healthy as_root && r=0 || r=1
+say "$r" "it becomes healthy"
+code=$(curl -s -o "$work/body" -w '%{http_code}' "http://127.0.0.1:$board/call/image/utf8/3000000")
+[ "$code" = 200 ] && r=0 || r=1
+say "$r" "3 MB through it"
+users=$(ps -o uid= --ppid "$telephone" | sort -u | grep -cvx ' *0' || true)
+[ "$users" = 2 ] && r=0 || r=1
+say "$r" "worker and tokend are two users, and not root"
+kill -s "$stop" "$telephone" || true
+wait "$telephone" && r=0 || r=1
+say "$r" "$stop ends it with 0"
 touch "$work/root/usr/x" 2>/dev/null && r=1 || r=0
 say "$r" "its root was read-only"
 echo "--   image: $(du -sm "$image" | cut -f1) MB unpacked"

@@ -459,7 +459,13 @@ def check_workflows():
     check("what they need is installed for them", (f"{t}: {p}" for t, p in tools.items() if t in ci and p not in packaged))
 
 
-for step in (check_workflows, check_links, check_hardening, check_installed, check_units, check_no_attacks, check_sbom, check_includes, check_form, check_documents, check_manuals, check_pages, check_threat_model, check_messages, check_blocks, check_exit_codes, check_error_codes):
+def check_containers():
+    import containers
+    check("Dockerfile, compose.yaml and .dockerignore agree with each other and with the keys", containers.faults(set(key_rows())))
+
+
+
+for step in (check_workflows, check_containers, check_links, check_hardening, check_installed, check_units, check_no_attacks, check_sbom, check_includes, check_form, check_documents, check_manuals, check_pages, check_threat_model, check_messages, check_blocks, check_exit_codes, check_error_codes):
     step()
 check_promises()
 print(f"{passed} passed, {failed} failed")
