@@ -3,8 +3,8 @@
 // Holds rendered manifests, or the resources of a kustomize base, against the models of the API that the official client
 // is generated from: every field must exist, be of its type, and those that the API
 // requires must be there. Then what the API cannot know: that labels meet selectors,
-// volumes their mounts, ports their names, keys of the Secret their readers, and that
-// each container keeps the `restricted` standard.
+// volumes their mounts, ports their names, keys of the Secret their readers, variables
+// telephone's keys, and that each container keeps the `restricted` standard.
 'use strict';
 const fs = require('fs');
 const path = require('path');
@@ -71,6 +71,13 @@ function className({ apiVersion, kind }) {
   return version[0].toUpperCase() + version.slice(1) + kind;
 }
 
+// The keys of the configuration, and a size of it or of Kubernetes in bytes.
+const KEYS = [...fs.readFileSync('common/conf.c', 'utf8').matchAll(/^ {4}ROW\((\w+),/gm)].map((m) => m[1]);
+function bytes(text) {
+  const [, number, unit] = /^(\d+)([KMG]i)B?$/.exec(text);
+  return number * 1024 ** (1 + 'KMG'.indexOf(unit[0]));
+}
+
 function has(labels, wanted) {
   return Object.entries(wanted).every(([k, v]) => (labels || {})[k] === v);
 }
@@ -113,12 +120,17 @@ function checkTogether(docs, file) {
     const t = [...(spec.initContainers || []), ...spec.containers].find((c) => c.name === 'telephone');
     report(t !== undefined && t.livenessProbe && t.readinessProbe && t.securityContext.readOnlyRootFilesystem,
       `${file}: a telephone with probes and a read-only root`);
+    const data = find('ConfigMap')[0].data;
+    const names = [...Object.keys(data), ...t.env.map((e) => e.name)].filter((n) => n !== 'POD_NAME');
+    for (const n of names) report(KEYS.includes(n), `${file}: ${n} is no key of telephone's`);
+    report(bytes(data.MEMORY_MAX) * 1.25 <= bytes(t.resources.limits.memory), `${file}: the memory limit is a quarter above MEMORY_MAX`);
     const seconds = parseInt(find('ConfigMap')[0].data.SHUTDOWN_TIMEOUT, 10);
     report(spec.terminationGracePeriodSeconds > seconds + 5, `${file}: the grace period is above SHUTDOWN_TIMEOUT`);
     for (const n of find('NetworkPolicy')) report(has(metadata.labels, n.spec.podSelector.matchLabels), `${file}: policy meets pods`);
     for (const p of find('PodDisruptionBudget')) report(has(metadata.labels, p.spec.selector.matchLabels), `${file}: budget meets pods`);
     for (const h of find('HorizontalPodAutoscaler')) {
       report(h.spec.scaleTargetRef.name === w.metadata.name && h.spec.scaleTargetRef.kind === w.kind, `${file}: HPA's target`);
+      report(!('replicas' in w.spec), `${file}: each apply would undo what the HPA has scaled`);
       const tokens = Object.keys(secret.stringData).filter((k) => /^telephone-\d+$/.test(k)).length;
       report(h.spec.maxReplicas <= tokens, `${file}: more replicas than tokens`);
     }
