@@ -4,7 +4,7 @@
 
 usage: checks.py FOLDER (with the package, the programs, and `phase`)
 """
-import concurrent.futures, glob, hashlib, http.client, json, os, pwd, re, signal, socket, stat, subprocess, sys, time, traceback
+import concurrent.futures, contextlib, glob, hashlib, http.client, json, os, pwd, re, signal, socket, stat, subprocess, sys, threading, time, traceback
 
 HERE = sys.argv[1]
 SECRET = "the signing key of these checks"
@@ -343,15 +343,21 @@ def health():
 
 
 def check_socket():
+    """While the service runs, as it does where one reads the document; it stays for what follows."""
+    (block,) = documented(kind="socket")
+    for command in block.splitlines():
+        does(f"deployment: {command}", "sh", "-c", command)
+    report(until(lambda: health() == 200), "the health port answers")
     run("systemctl", "stop", UNIT)
-    does("the socket unit starts", "systemctl", "start", "telephone.socket")
-    report(until(lambda: health() == 200), "a probe of the health port starts the service, and is answered")
+    report(until(lambda: health() == 200), "a probe of it starts the service, and is answered")
     report("health listener: the socket that systemd passed" in journal(), "on systemd's socket")
     does("reload", "systemctl", "reload", UNIT)
     report(until(lambda: health() == 200), "after a reload, too")
-    run("systemctl", "stop", "telephone.socket", UNIT)
-    does("without it again", "systemctl", "start", UNIT)
-    report(joined(), "joined")
+
+
+def check_socket_again():
+    report(until(lambda: health() == 200) and "the socket that systemd passed" in journal(),
+           "after a reboot: the health port is systemd's", journal()[-1500:])
 
 
 NAMES = ("alpha", "beta")
@@ -403,6 +409,7 @@ def check_upgrade():
         report(in_flight(lambda: does(what, "apt-get", "install", "-y", *more, file, stdin="",
                                       DEBIAN_FRONTEND="noninteractive")), f"a request in flight is answered across the {what}")
         report(joined(), "joined")
+        report(until(lambda: health() == 200), "the health port answers", show("ActiveState", "telephone.socket"))
         after = [main_pid(), *(main_pid(f"telephone@{n}") for n in NAMES)]
         report(not set(before) & set(after) and 0 not in after, "all telephones run the new version", (before, after))
         report(os.path.exists("/usr/share/doc/telephone/NEXT") == (what == "upgrade"), f"{what}: the files are that version's")
@@ -411,9 +418,28 @@ def check_upgrade():
         check_instances_serve(f"after the {what}")
 
 
+@contextlib.contextmanager
+def probes():
+    """Somebody who asks the health port all the time: systemd would start the service for it."""
+    over = threading.Event()
+
+    def ask():
+        while not over.wait(0.02):
+            with socket.socket() as s:
+                s.connect_ex(("127.0.0.1", 8081))
+    asking = threading.Thread(target=ask)
+    asking.start()
+    yield
+    over.set()
+    asking.join()
+
+
 def check_removal():
-    does("remove", "dpkg", "-r", "telephone")
+    with probes():
+        does("remove", "dpkg", "-r", "telephone")
     report(run("pgrep", "-f", "telephone: ").returncode == 1, "all telephones are stopped")
+    with socket.socket() as s:
+        report(s.connect_ex(("127.0.0.1", 8081)) != 0, "and nobody listens on the health port", show("ActiveState", "telephone.socket"))
     report(os.path.exists(CONF) and os.path.exists("/etc/telephone/secret") and
            os.path.exists("/var/lib/telephone/token/telephone.db"), "configuration and store stay")
     deb = glob.glob(f"{HERE}/*.deb")[0]
@@ -422,8 +448,11 @@ def check_removal():
     for name in (*NAMES, "board.pem"):
         path = f"/etc/telephone/{name}"
         os.unlink(path if os.path.exists(path) else f"{path}.conf")
-    run("systemctl", "disable", *(f"telephone@{n}" for n in NAMES))
+    # A volume of its own, which no purge can take away.
+    does("a mount below the store's directory", "mount", "-t", "tmpfs", "tmpfs", "/var/lib/telephone/spool")
     does("purge", "dpkg", "-P", "telephone")
+    report(os.listdir("/var/lib/telephone") == ["spool"], "the mount point alone is left", os.listdir("/var/lib/telephone"))
+    does("and can go", "sh", "-c", "umount /var/lib/telephone/spool && rmdir /var/lib/telephone/spool /var/lib/telephone")
     left = [p for top in ("/etc", "/var/lib", "/usr/lib/systemd", "/lib/systemd", "/usr/share", "/usr/libexec", "/run", "/usr/sbin")
             for p in glob.glob(f"{top}/**/*telephone*", recursive=True) if "_telephone" not in p and "telephone-check" not in p]
     left = [p for p in left if not p.startswith(("/run/systemd/", "/etc/machine-id", "/run/log"))]
@@ -470,7 +499,7 @@ PHASES = {
     "probe": (),
     "first": (check_install, check_configure, check_walls, check_reload, check_crashes, check_credentials, check_stop,
               check_socket, check_instances),
-    "second": (lambda: check_instances_serve("after a reboot"), check_upgrade, check_removal),
+    "second": (lambda: check_instances_serve("after a reboot"), check_socket_again, check_upgrade, check_removal),
     "directives": (try_directives,),
     "documents": (lambda: __import__("documents").check_documents(),),
 }
