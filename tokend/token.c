@@ -12,6 +12,8 @@
 #define RETRY_MAX_MS (5 * 60 * 1000)
 #define RETRY_MIN_MS 1000
 #define BELIEVED_MIN_S 3600
+/* A claim in milliseconds, or one for "never", is no length to reckon with. */
+#define LIFE_MAX_S (100 * 365 * 86400LL)
 
 void
 tokens_init(struct tokens *t)
@@ -198,6 +200,8 @@ schedule(struct token *token)
 	int64_t life_s = token->claims.exp_s - token->claims.iat_s;
 	int64_t left_s = token->claims.exp_s - since_s;
 
+	if (life_s > LIFE_MAX_S)
+		life_s = LIFE_MAX_S;
 	token->life_s = life_s;
 	token->from_ms = token->issued_s * 1000;
 	if (token->source == PROTO_SOURCE_REFRESH) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Unit tests of token.h: which token, and when the next. */
 #include <check.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +12,7 @@
 static struct tokens tokens;
 
 static struct token *
-add(const char *jti, int iat, int exp, enum proto_source source)
+add(const char *jti, int64_t iat, int64_t exp, enum proto_source source)
 {
 	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmn"
 				     "opqrstuvwxyz0123456789-_";
@@ -22,8 +23,8 @@ add(const char *jti, int iat, int exp, enum proto_source source)
 	int have = 0;
 
 	len = (size_t)snprintf(json, sizeof(json),
-	    "{\"sub\":\"s\",\"path_id\":\"p\",\"jti\":\"%s\",\"iat\":%d,"
-	    "\"exp\":%d}",
+	    "{\"sub\":\"s\",\"path_id\":\"p\",\"jti\":\"%s\",\"iat\":%" PRId64
+	    ",\"exp\":%" PRId64 "}",
 	    jti, iat, exp);
 	(void)strcpy(text, "e30.");
 	for (i = 0; i < len; i++) {
@@ -313,6 +314,36 @@ START_TEST(a_long_life_is_believed_by_and_by)
 }
 END_TEST
 
+/* Milliseconds in the place of seconds, or no end at all: whatever the claims
+ * may hold, nothing overflows, and it is due when half of a life is over. */
+START_TEST(a_life_may_be_absurdly_long)
+{
+	static const int64_t ends[] = {
+	    1795000000000, 253402300799, 100000000000000, 9007199254740991};
+	static const uint32_t random[] = {0, UINT32_MAX / 2, UINT32_MAX};
+	int64_t now_ms = (int64_t)time(NULL) * 1000, due_ms, year_ms;
+	struct token *t;
+	size_t i, j;
+
+	year_ms = 365 * 86400000LL;
+	for (i = 0; i < 4; i++) {
+		tokens_init(&tokens);
+		t = add("a", now_ms / 1000, ends[i], PROTO_SOURCE_GIVEN);
+		ck_assert_ptr_nonnull(t);
+		for (j = 0; j < 3; j++) {
+			due_ms = token_due_ms(t, 0, random[j]);
+			ck_assert_int_gt(due_ms, now_ms + year_ms);
+			ck_assert_int_lt(due_ms, now_ms + 100 * year_ms);
+			due_ms = token_due_ms(t, 86400000, random[j]);
+			ck_assert_int_lt(due_ms, now_ms + 2 * 86400000);
+		}
+		t = add("b", 0, ends[i], PROTO_SOURCE_GIVEN);
+		ck_assert_int_gt(token_due_ms(t, 0, UINT32_MAX), 0);
+		tokens_clear(&tokens);
+	}
+}
+END_TEST
+
 int
 main(void)
 {
@@ -324,6 +355,7 @@ main(void)
 	tcase_add_test(tc, the_later_one_wins);
 	tcase_add_test(tc, refused_ones_come_last);
 	tcase_add_test(tc, candidates_are_bounded);
+	tcase_add_test(tc, a_life_may_be_absurdly_long);
 	tcase_add_test(tc, refresh_is_due_at_half_of_life);
 	tcase_add_test(tc, refresh_is_spread_and_never_too_late);
 	tcase_add_test(tc, retries_slow_down_but_not_beyond_life);
