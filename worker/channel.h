@@ -37,7 +37,7 @@ struct channel_ops {
 	/* A heartbeat was acknowledged: whatever was sent before it was read.
 	 */
 	void (*on_ack)(void *arg);
-	/* The first one of a join was: it is stable. */
+	/* … and the join has lasted long enough to matter (heartbeat.h). */
 	void (*on_stable)(void *arg);
 	/* How the refresh that channel_refresh asked for ended; token is NULL
 	 * unless PROTO_REFRESH_OK. That may follow once more after a

@@ -18,14 +18,16 @@ struct heartbeat {
 	struct heartbeat_params params;
 	struct event *beat, *ack;
 	bool running;
-	int64_t next_ms; /* of the schedule */
-	bool waiting;	 /* one is under way … */
-	bool looked;	 /* its time is up, and what has come is read */
-	int64_t ts;	 /* … with this stamp … */
-	int64_t sent_ms; /* … queued at this time */
-	unsigned queued; /* that have not yet left the queue */
-	uint64_t mark;	 /* the stream's bytes up to its end, once it has */
-	int64_t left_ms; /* when the peer's TCP had it, 0: not yet */
+	bool stable;	    /* it was said */
+	int64_t started_ms; /* this join */
+	int64_t next_ms;    /* of the schedule */
+	bool waiting;	    /* one is under way … */
+	bool looked;	    /* its time is up, and what has come is read */
+	int64_t ts;	    /* … with this stamp … */
+	int64_t sent_ms;    /* … queued at this time */
+	unsigned queued;    /* that have not yet left the queue */
+	uint64_t mark;	    /* the stream's bytes up to its end, once it has */
+	int64_t left_ms;    /* when the peer's TCP had it, 0: not yet */
 	int64_t checked_ms;
 	int64_t acked_ms; /* the last one in this join, 0: none */
 };
@@ -90,11 +92,18 @@ heartbeat_sent(struct heartbeat *h)
 		h->mark = h->params.ops->pace(h->params.arg)->written;
 }
 
+/* One out of turn, for a long answer, proves nothing in the first moment: who
+ * asks for the answer does not decide how soon we come back. A timer may be a
+ * little early. */
+static bool
+is_old(const struct heartbeat *h)
+{
+	return h->acked_ms - h->started_ms >= h->params.interval_ms * 3 / 4;
+}
+
 void
 heartbeat_ack(struct heartbeat *h, int64_t ts)
 {
-	bool first = h->acked_ms == 0;
-
 	if (!h->waiting || ts != h->ts)
 		return;
 	h->waiting = false;
@@ -104,8 +113,10 @@ heartbeat_ack(struct heartbeat *h, int64_t ts)
 	metrics_set(
 	    h->params.metrics, METRICS_HEARTBEAT_RTT, h->acked_ms - h->sent_ms);
 	h->params.ops->on_ack(h->params.arg);
-	if (first)
-		h->params.ops->on_stable(h->params.arg);
+	if (h->stable || !is_old(h))
+		return;
+	h->stable = true;
+	h->params.ops->on_stable(h->params.arg);
 }
 
 /* --- the schedule --------------------------------------------------------- */
@@ -162,7 +173,7 @@ void
 heartbeat_start(struct heartbeat *h)
 {
 	h->running = true;
-	h->next_ms = util_mono_ms();
+	h->started_ms = h->next_ms = util_mono_ms();
 	plan(h);
 }
 
@@ -171,7 +182,7 @@ heartbeat_stop(struct heartbeat *h)
 {
 	timer_stop(h->beat);
 	timer_stop(h->ack);
-	h->running = h->waiting = false;
+	h->running = h->waiting = h->stable = false;
 	h->sent_ms = h->acked_ms = 0;
 }
 

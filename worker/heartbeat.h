@@ -24,7 +24,8 @@ struct heartbeat_ops {
 	const struct pace *(*pace)(void *arg);
 	/* One was acknowledged, and all that was sent before it with it. */
 	void (*on_ack)(void *arg);
-	/* The first one of this join was, too. */
+	/* The first one in the schedule of this join was, too: it has lasted
+	 * long enough to matter. */
 	void (*on_stable)(void *arg);
 	/* One was not acknowledged in time. The heartbeat has stopped. */
 	void (*on_dead)(void *arg);

@@ -95,6 +95,7 @@ tunnel_reconnect(struct tunnel *t)
 	backoff_reset(&t->backoff);
 	if (t->state != PROTO_TUNNEL_WAITING &&
 	    t->state != PROTO_TUNNEL_NO_TOKEN) {
+		t->stable = false;
 		plugboard_drop(t->plugboard);
 		channel_closed(t->channel);
 	}
