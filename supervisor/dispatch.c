@@ -78,15 +78,17 @@ service_link(struct service *s, struct child *worker)
 	util_close(&sv[1]);
 }
 
+/* The newest last, as if each had come in its time: that one is asked to
+ * refresh, and not one that is about to leave. */
 static void
 link_all(struct service *s)
 {
 	size_t i;
 
-	service_link(s, s->worker);
-	service_link(s, s->fresh);
 	for (i = 0; i < SERVICE_WORKERS_MAX; i++)
 		service_link(s, s->old[i]);
+	service_link(s, s->worker);
+	service_link(s, s->fresh);
 }
 
 /* What it opens is nobody's business where there is no page. */

@@ -255,6 +255,25 @@ def test_more_reloads_than_may_drain(s):
         answer()
 
 
+def test_a_new_tokend_asks_the_newest_worker(s):
+    """For a refresh: the one before answers what it has, and may leave in the middle of it."""
+    phone = s.start(TOKEN_REFRESH_INTERVAL="2s")
+    threading.Thread(target=s.call, args=("GET", "/delay/25000"), daemon=True).start()
+    until(lambda: phone.status()["worker"]["in_flight"] == 1, "a request in flight")
+    old = s.state()["sockets"][0]["id"]
+    equal(phone.ctl("reload").returncode, 0)
+    os.kill(phone.child("tokend"), signal.SIGKILL)
+    phone.wait_log(r"tokend: audit: loaded", count=2)
+    last = s.state()["log_last"]
+
+    def asked():
+        log = map(json.loads, s.admin(f"log?since={last}").splitlines())
+        return [e["socket"] for e in log if "refresh_token" in e.get("text", "")]
+    until(asked, "a refresh")
+    check(asked()[0] != old, "the one that drains was asked")
+    s.fault("drop", socket=old)  # which is there until its request is answered
+
+
 def test_a_live_socket_without_its_lock_file(s):
     phone = s.start()
     os.unlink(phone.env["CONTROL_SOCKET"] + ".lock")
