@@ -4,7 +4,7 @@
  * whole text messages in, a bounded queue of messages out, and one report of
  * its end. Knows no Phoenix message (channel.h does) and decides nothing about
  * when to connect again (tunnel.h does). All that libwebsockets does behind
- * one's back stays in plugboard.c.
+ * one's back stays in the files of this name.
  */
 #ifndef WORKER_PLUGBOARD_H
 #define WORKER_PLUGBOARD_H

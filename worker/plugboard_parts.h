@@ -63,6 +63,14 @@ struct plugboard {
 void
 plugboard_fail(struct plugboard *, enum proto_reason reason, const char *text);
 
+/* Back to idle; on_gone runs inside, with pb->end as it is. */
+void plugboard_gone(struct plugboard *);
+
+/* One that asks, and does not read the answers, is not asked to stop: it is
+ * not listened to. Its own connection fills up then, and SEND_TIMEOUT ends
+ * it. To be called when the queue has changed. */
+void plugboard_set_deaf(struct plugboard *);
+
 /* Fills in the end of an attempt, before the 101 (text: what libwebsockets
  * says, or NULL), and of a connection that ended without a close frame. */
 void plugboard_judge_failure(struct plugboard *, const char *text);
