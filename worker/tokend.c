@@ -21,9 +21,11 @@ struct tokend {
 	uint32_t last_id;
 	uint32_t token_id;   /* the question under way, 0: none */
 	uint32_t refresh_id; /* tokend's, 0: none under way */
-	/* What a refresh brought, until tokend makes it known: the server has
-	 * put the one before out of use, and no other copy may exist. */
+	/* What a refresh brought, until tokend makes it known and has stored
+	 * it: the server has put the one before out of use, and a tokend that
+	 * dies before that has no other copy. */
 	struct proto_put *held;
+	bool held_known;
 };
 
 static bool
@@ -49,6 +51,7 @@ hold(struct tokend *t, const char *token)
 	t->held = calloc(1, sizeof(*t->held));
 	if (t->held == NULL)
 		return;
+	t->held_known = false;
 	t->held->outcome = PROTO_REFRESH_OK;
 	(void)util_strlcpy(t->held->token, token, sizeof(t->held->token));
 }
@@ -107,7 +110,7 @@ on_token(struct tokend *t, struct ipc_frame *frame)
 	if (frame->id != 0 && frame->id == t->token_id) {
 		take_token(t, &token);
 	} else if (frame->id == 0) {
-		let_go(t);
+		t->held_known = true; /* its figures tell whether it is safe */
 		t->ops->on_news(t->arg);
 		ask(t);
 	}
@@ -146,6 +149,8 @@ on_figures(struct tokend *t, struct ipc_frame *frame)
 		    (int64_t)f.errors[i]);
 	metrics_set(t->metrics, METRICS_STORE_ROWS, (int64_t)f.rows);
 	metrics_set(t->metrics, METRICS_TOKEN_UNSAVED, f.unsaved);
+	if (t->held_known && !f.unsaved)
+		let_go(t);
 }
 
 static void
@@ -160,6 +165,7 @@ on_hello(struct tokend *t, struct ipc_frame *frame)
 	peer_set_state(t->peer, PROTO_RUNNING);
 	if (t->held != NULL) {
 		log_info("a refreshed token has waited for tokend");
+		t->held_known = false; /* to this one */
 		send_put(t, t->held);
 	}
 	ask(t);

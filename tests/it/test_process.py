@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Three processes: born, watched, replaced, ended."""
-import json, os, re, signal, socket, struct, subprocess, time
+import json, os, re, signal, socket, sqlite3, struct, subprocess, time
 
 from harness import check, cmdline, descendants, equal, free_port, request, stat_of, until
 
@@ -21,6 +21,28 @@ def test_a_refreshed_token_waits_for_a_tokend(s):
     s.set(delay_ms=0, refresh_style="silent")
     os.kill(tokend, signal.SIGKILL)
     until(lambda: phone.status().get("token", {}).get("jti", first) != first, "the next one has it")
+    s.fault("drop")
+    phone.wait_log("info worker: joined ", count=2)
+    equal(s.counter("connects"), 2, "no token was refused")
+
+
+def test_a_refreshed_token_outlives_a_tokend_that_could_not_store_it(s):
+    """The server has put the stored one out of use, and the next tokend knows no other."""
+    s.start_board()
+    phone = s.start(TOKEN_REFRESH_INTERVAL="3s", DB_TIMEOUT="100ms")
+    first = phone.status()["token"]["jti"]
+    db = sqlite3.connect(f"{s.dir}/telephone.db", isolation_level=None)
+    db.execute("BEGIN IMMEDIATE")
+    phone.wait_log("the current token is not stored: a restart would need a new one")
+    second = phone.status()["token"]["jti"]
+    check(second != first, "it is in use all the same")
+    s.set(refresh_style="silent")  # there will be no other
+    os.kill(phone.child("tokend"), signal.SIGKILL)
+    phone.wait_log(r"tokend: audit: loaded", count=2)
+    db.execute("ROLLBACK")
+    db.close()
+    until(lambda: phone.status().get("token", {}).get("jti") == second, "the next one has it")
+    until(lambda: not phone.status()["token"]["unsaved"], "and stores it")
     s.fault("drop")
     phone.wait_log("info worker: joined ", count=2)
     equal(s.counter("connects"), 2, "no token was refused")
