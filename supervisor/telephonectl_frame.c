@@ -49,8 +49,6 @@ state_of(const struct view *v, char text[STATUS_READY_MAX])
 
 	if (s == NULL)
 		return "not seen yet";
-	if (!s->has_worker)
-		return "worker does not answer";
 	return status_ready(s, text);
 }
 
@@ -103,8 +101,8 @@ put_token(struct frame *f, const struct view *v)
 	char line[LINE_MAX], a[STATUS_AGE_MAX], b[STATUS_AGE_MAX];
 
 	if (!v->status->has_tokend)
-		(void)util_fmt(
-		    line, sizeof(line), "token     tokend does not answer");
+		(void)util_fmt(line, sizeof(line), "token     tokend %s",
+		    status_missing(v->status->supervisor.tokend_pid));
 	else if (t->state == PROTO_TOKEN_NONE)
 		(void)util_fmt(line, sizeof(line),
 		    "token     awaited: telephonectl token set");

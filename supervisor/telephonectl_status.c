@@ -184,12 +184,21 @@ print_walls(const struct status *s)
 }
 
 const char *
+status_missing(uint32_t pid)
+{
+	return pid == 0 ? "is being started" : "does not answer";
+}
+
+const char *
 status_ready(const struct status *s, char text[STATUS_READY_MAX])
 {
 	char plain[LOG_PLAIN_MAX];
 
-	if (!s->has_worker)
-		return "the worker does not answer";
+	if (!s->has_worker) {
+		(void)util_fmt(text, STATUS_READY_MAX, "the worker %s",
+		    status_missing(s->supervisor.worker_pid));
+		return text;
+	}
 	if (s->worker.draining)
 		return "draining";
 	if (s->worker.ready)
@@ -211,11 +220,13 @@ status_print(const struct status *s)
 	if (s->has_worker)
 		print_tunnel(&s->worker);
 	else
-		(void)printf("worker       does not answer\n");
+		(void)printf(
+		    "worker       %s\n", status_missing(p->worker_pid));
 	if (s->has_tokend)
 		print_token(&s->tokend);
 	else
-		(void)printf("tokend       does not answer\n");
+		(void)printf(
+		    "tokend       %s\n", status_missing(p->tokend_pid));
 	(void)printf("processes    supervisor %u, worker %u (restarts %u), "
 		     "tokend %u (restarts %u)\n",
 	    p->pid, p->worker_pid, p->worker_restarts, p->tokend_pid,

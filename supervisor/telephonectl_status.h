@@ -20,6 +20,9 @@ struct status {
 #define STATUS_AGE_MAX 32
 const char *status_age(int64_t ms, char space[STATUS_AGE_MAX]);
 
+/* Why a process says nothing: it has this pid, or none (0). */
+const char *status_missing(uint32_t pid);
+
 /* Whether it serves, and why not: a constant or the text. */
 #define STATUS_READY_MAX 64
 const char *status_ready(const struct status *, char text[STATUS_READY_MAX]);

@@ -328,6 +328,20 @@ def step_it_fits(w):
     w.quiet()
 
 
+def step_more_run_than_are_told(w):
+    """The oldest 16 stand in the table; how many there are is said."""
+    b = w.browser
+    threads = [threading.Thread(target=w.call, args=("GET", "/wait/6000"), daemon=True) for _ in range(24)]
+    for thread in threads:
+        thread.start()
+    said = b.until("(document.getElementById('count').textContent.match(/, (\\d+) of (\\d+) running$/) || []).slice(1)[1] >= 24 && "
+                   "document.getElementById('count').textContent", "more than are told")
+    check(", 16 of " in said, said)
+    for thread in threads:
+        thread.join(30)
+    w.quiet()
+
+
 def step_more_than_are_told(w):
     """The worker remembers 256: of the others the page knows how many, and makes no peak of them."""
     b = w.browser
@@ -335,7 +349,8 @@ def step_more_than_are_told(w):
         const now = Date.now() - 60e3 - Date.now() % 1000;   // no other traffic is there
         const one = (seq, end) => ({ ...ended[0], number: seq, seq, kind: "request", state: "ended", duration_ms: 1,
             began: new Date(end - 1).toISOString() });
-        const answer = (now_ms, missed, recent) => ({ worker: "1-1", now_ms, ended: 0, after, missed, recent, running: [], more: false });
+        const answer = (now_ms, missed, recent) => ({ worker: "1-1", now_ms, ended: 0, after, missed, recent, running: [], more: false,
+            running_requests: 0, running_websockets: 0 });
         bins.clear();
         worker = "1-1";
         after = 0;

@@ -59,6 +59,22 @@ def test_hung_tokend_is_replaced(s):
     until(lambda: phone.status().get("token", {}).get("state") == "valid", "the new one has the token")
 
 
+def test_status_while_a_child_is_being_started(s):
+    """Not that it does not answer: there is nobody to ask. Each crash in a row is waited for a little longer."""
+    phone = s.start()
+
+    def is_said():
+        worker = phone.children().get("worker")
+        if worker:
+            os.kill(worker, signal.SIGKILL)
+        done = phone.ctl("status")
+        return "worker       is being started" in done.stdout and done
+    done = until(is_said, "it is said")
+    equal(done.returncode, 1)
+    check(", the worker is being started, up " in done.stdout, done.stdout)
+    until(lambda: phone.ctl("status").returncode == 0, "it answers again")
+
+
 def test_status_while_a_child_is_silent(s):
     phone = s.start()
     worker = phone.child("worker")

@@ -232,11 +232,17 @@ START_TEST(what_is_missing_is_said)
 	view.status = &status;
 	view.status_fault = "no telephone is running here";
 	view.worker_fault = "the worker has ended";
+	status.supervisor.worker_pid = 77;
 	frame_render(&frame, &view, 24, 80);
-	ck_assert_ptr_nonnull(strstr(line(0), ": worker does not answer"));
+	ck_assert_ptr_nonnull(strstr(line(0), ": the worker does not answer"));
 	ck_assert_str_eq(
 	    line(1), "! no telephone is running here; what is below is old");
 	ck_assert_str_eq(line(2), "! the worker has ended");
+	ck_assert_str_eq(line(3), "token     tokend is being started");
+	status.supervisor.tokend_pid = 78;
+	status.supervisor.worker_pid = 0;
+	frame_render(&frame, &view, 24, 80);
+	ck_assert_ptr_nonnull(strstr(line(0), ": the worker is being started"));
 	ck_assert_str_eq(line(3), "token     tokend does not answer");
 	status.has_tokend = true;
 	frame_render(&frame, &view, 24, 80);
