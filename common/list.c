@@ -336,17 +336,27 @@ list_judge(enum list_kind kind, const char *text, char fault[LIST_FAULT_MAX])
 
 /* --- single texts --------------------------------------------------------- */
 
+/* RFC 3986 §3.2.2, without what only a literal may have. */
+#define REG_NAME                                                              \
+	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~%" \
+	"!$&'()*+,;="
+
 bool
 list_is_authority(const char *text)
 {
-	const unsigned char *p = (const unsigned char *)text;
+	const char *port = text;
 
-	/* RFC 3986 §3.2.2 and §3.2.3: reg-name, literal and port. */
-	for (; *p != '\0'; p++)
-		if (*p <= 0x20 || *p >= 0x7f ||
-		    strchr("\"#/<>?@\\^`{|}", (char)*p) != NULL)
+	if (*text == '[') {
+		port += 1 + strspn(text + 1, REG_NAME ":");
+		if (port == text + 1 || *port++ != ']')
 			return false;
-	return text[0] != '\0';
+	} else {
+		port += strspn(text, REG_NAME);
+	}
+	/* §3.2.3: which may be empty. */
+	if (*port == ':')
+		port += 1 + strspn(port + 1, "0123456789");
+	return text[0] != '\0' && text[0] != ':' && *port == '\0';
 }
 
 /* host, host:port, [v6] or [v6]:port; url.h knows how. */
