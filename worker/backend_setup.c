@@ -66,6 +66,9 @@ set_transfer(struct backend *b, CURL *e)
 	curl_easy_setopt(e, CURLOPT_PROXY, "");
 	curl_easy_setopt(e, CURLOPT_CLOSESOCKETFUNCTION, close_socket);
 	curl_easy_setopt(e, CURLOPT_CLOSESOCKETDATA, b);
+	/* The bound on idle connections (count_running) is 1 at least. */
+	if (p->idle_max == 0)
+		curl_easy_setopt(e, CURLOPT_FORBID_REUSE, 1L);
 	curl_easy_setopt(e, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
 	/* Of all bounds the only one that libcurl keeps: whatever it says of
 	 * time is said of this one. */

@@ -33,7 +33,7 @@ def again(test):
 
 AGAIN = {
     test_bodies: ("every_octet", "every_chunk_edge", "request_bodies", "response_bound"),
-    test_framing: ("content_length", "chunks", "transfer_coding", "an_endless_answer"),
+    test_framing: ("content_length", "chunks", "transfer_coding", "an_endless_answer", "an_answer_before"),
     test_outcomes: ("first_byte_timeout", "idle_timeout", "request_timeout", "request_timeout_counts_retries",
                     "retries_on_5xx", "retries_on_a_cut", "retries_succeed", "no_retry_once_an_answer_has_begun",
                     "an_answer_that_is_discarded_may_be_endless", "dead_connections_and_unsafe_methods",

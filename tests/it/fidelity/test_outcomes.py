@@ -497,6 +497,13 @@ def test_backend_connections_are_bounded(s):
     until(lambda: len(s.backend.open) <= 2, lambda: f"{len(s.backend.open)} are kept")
 
 
+def test_no_connection_is_kept(s):
+    start(s, BACKEND_CONNECTIONS_IDLE=0)
+    for number in range(1, 4):
+        equal((call(s, "GET", "/").status, s.backend.connections), (200, number))
+        until(lambda: not s.backend.open, "it is closed")
+
+
 def test_who_waits_for_a_connection_was_not_failed(s):
     """The breaker counts those whom the application left without an answer,
     not those that it was never asked for."""
