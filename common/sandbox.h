@@ -119,6 +119,28 @@ struct sandbox_call {
 	    SANDBOX_IF(fcntl, 1, F_GETFL), SANDBOX_IF(fcntl, 1, F_SETFL), \
 	    SANDBOX_IF(fcntl, 1, F_DUPFD_CLOEXEC)
 
+/* Memory, and none of it to execute. */
+#define SANDBOX_MEMORY                                                   \
+	SANDBOX_OK(brk), SANDBOX_OK(munmap), SANDBOX_OK(mremap),         \
+	    SANDBOX_OK(madvise), SANDBOX_IF_BITS(mmap, 2, PROT_EXEC, 0), \
+	    SANDBOX_IF_BITS(mprotect, 2, PROT_EXEC, 0)
+
+#define SANDBOX_WHO_AM_I                                                 \
+	SANDBOX_OK(getpid), SANDBOX_OK(gettid), SANDBOX_OK(getppid),     \
+	    SANDBOX_OK(getuid), SANDBOX_OK(geteuid), SANDBOX_OK(getgid), \
+	    SANDBOX_OK(getegid)
+
+/* Signals of its own, and the end. What happens at a violation nobody changes,
+ * and nobody signals another. */
+#define SANDBOX_ENDING                                                      \
+	SANDBOX_KILL_IF(rt_sigaction, 0, SIGSYS), SANDBOX_OK(rt_sigaction), \
+	    SANDBOX_OK(rt_sigprocmask), SANDBOX_OK(rt_sigreturn),           \
+	    SANDBOX_OK(sigaltstack), SANDBOX_SELF(tgkill, 0),               \
+	    SANDBOX_OK(exit), SANDBOX_OK(exit_group)
+
+/* CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET. */
+#define SANDBOX_NAMESPACES 0x7e020000u
+
 /* Standard error is one open description for all processes and, with a file or
  * journald behind it, what one does to it is done to all: nobody but writes
  * there. Before the rows that allow these calls. */

@@ -29,9 +29,6 @@
 #include "sandbox.h"
 #include "util.h"
 
-/* CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET. */
-#define NAMESPACES 0x7e020000u
-
 static const struct sandbox_call calls[] = {
     /* other processes */
     SANDBOX_NO(ptrace),
@@ -93,7 +90,7 @@ static const struct sandbox_call calls[] = {
     /* namespaces */
     SANDBOX_NO(unshare),
     SANDBOX_NO(setns),
-    SANDBOX_IF_BITS(clone, 0, NAMESPACES, 0),
+    SANDBOX_IF_BITS(clone, 0, SANDBOX_NAMESPACES, 0),
     SANDBOX_NO(clone),
     SANDBOX_FAIL(clone3, ENOSYS), /* its flags stand in memory */
     /* sockets */

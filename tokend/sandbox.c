@@ -61,13 +61,7 @@ static const struct sandbox_call calls[] = {
     SANDBOX_IF(fcntl, 1, F_OFD_SETLK),
     SANDBOX_IF(fcntl, 1, F_OFD_SETLKW),
     SANDBOX_IF(fcntl, 1, F_GET_SEALS),
-    SANDBOX_OK(getpid),
-    SANDBOX_OK(gettid),
-    SANDBOX_OK(getppid),
-    SANDBOX_OK(getuid),
-    SANDBOX_OK(geteuid),
-    SANDBOX_OK(getgid),
-    SANDBOX_OK(getegid),
+    SANDBOX_WHO_AM_I,
     SANDBOX_OK(getrandom),
     SANDBOX_OK(gettimeofday),
     SANDBOX_OK(clock_nanosleep), /* a store that is locked */
@@ -108,13 +102,7 @@ static const struct sandbox_call calls[] = {
     SANDBOX_OK(umask),
     SANDBOX_OK(fstatfs),
     SANDBOX_OK(statfs),
-    /* memory: none that can be executed */
-    SANDBOX_OK(brk),
-    SANDBOX_OK(munmap),
-    SANDBOX_OK(mremap),
-    SANDBOX_OK(madvise),
-    SANDBOX_IF_BITS(mmap, 2, PROT_EXEC, 0),
-    SANDBOX_IF_BITS(mprotect, 2, PROT_EXEC, 0),
+    SANDBOX_MEMORY,
     SANDBOX_OK(mlock),
     SANDBOX_OK(mlock2),
     SANDBOX_OK(munlock),
@@ -123,15 +111,7 @@ static const struct sandbox_call calls[] = {
 #else
     {.nr = 447, .action = SANDBOX_ALLOW}, /* memfd_secret */
 #endif
-    /* signals, and the end */
-    SANDBOX_KILL_IF(rt_sigaction, 0, SIGSYS),
-    SANDBOX_OK(rt_sigaction),
-    SANDBOX_OK(rt_sigprocmask),
-    SANDBOX_OK(rt_sigreturn),
-    SANDBOX_OK(sigaltstack),
-    SANDBOX_SELF(tgkill, 0),
-    SANDBOX_OK(exit),
-    SANDBOX_OK(exit_group),
+    SANDBOX_ENDING,
 };
 
 /* Another telephone's, or what was moved aside. */

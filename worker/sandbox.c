@@ -33,8 +33,6 @@
 #include "url.h"
 #include "util.h"
 
-#define NAMESPACES 0x7e020000u /* CLONE_NEW* */
-
 #define TYPE_MASK 0xfu /* of socket(2)'s second argument; above it: flags */
 #define TYPE_ARG(type) SANDBOX_ARG_BITS(1, TYPE_MASK, type)
 
@@ -150,35 +148,15 @@ static const struct sandbox_call worker_calls[] = {
     SANDBOX_OK(pwrite64),
     SANDBOX_OK(ftruncate),
     SANDBOX_IF(newfstatat, 3, AT_EMPTY_PATH),
-    /* memory: none that can be executed */
-    SANDBOX_OK(brk),
-    SANDBOX_OK(munmap),
-    SANDBOX_OK(mremap),
-    SANDBOX_OK(madvise),
-    SANDBOX_IF_BITS(mmap, 2, PROT_EXEC, 0),
-    SANDBOX_IF_BITS(mprotect, 2, PROT_EXEC, 0),
+    SANDBOX_MEMORY,
     /* itself */
-    SANDBOX_OK(getpid),
-    SANDBOX_OK(gettid),
-    SANDBOX_OK(getppid),
-    SANDBOX_OK(getuid),
-    SANDBOX_OK(geteuid),
-    SANDBOX_OK(getgid),
-    SANDBOX_OK(getegid),
+    SANDBOX_WHO_AM_I,
     SANDBOX_OK(getrandom),
     SANDBOX_OK(getrusage),
     SANDBOX_OK(uname),
     SANDBOX_OK(sysinfo),
     SANDBOX_OK(wait4), /* how the look-up helper ended */
-    /* signals, and the end */
-    SANDBOX_KILL_IF(rt_sigaction, 0, SIGSYS),
-    SANDBOX_OK(rt_sigaction),
-    SANDBOX_OK(rt_sigprocmask),
-    SANDBOX_OK(rt_sigreturn),
-    SANDBOX_OK(sigaltstack),
-    SANDBOX_SELF(tgkill, 0),
-    SANDBOX_OK(exit),
-    SANDBOX_OK(exit_group),
+    SANDBOX_ENDING,
 };
 
 static void
@@ -354,7 +332,7 @@ static const struct sandbox_call lookup_calls[] = {
     SANDBOX_OK(mremap),
     SANDBOX_OK(madvise),
     /* a fork for each question */
-    SANDBOX_IF_BITS(clone, 0, NAMESPACES, 0),
+    SANDBOX_IF_BITS(clone, 0, SANDBOX_NAMESPACES, 0),
 #ifdef SYS_clone3
     SANDBOX_FAIL(clone3, ENOSYS), /* its flags stand in memory */
 #endif
@@ -368,28 +346,14 @@ static const struct sandbox_call lookup_calls[] = {
 #endif
     SANDBOX_IF_NULL(prlimit64, 2), /* asks, and sets nothing */
     /* itself */
-    SANDBOX_OK(getpid),
-    SANDBOX_OK(gettid),
-    SANDBOX_OK(getppid),
-    SANDBOX_OK(getuid),
-    SANDBOX_OK(geteuid),
-    SANDBOX_OK(getgid),
-    SANDBOX_OK(getegid),
+    SANDBOX_WHO_AM_I,
     SANDBOX_OK(getresuid),
     SANDBOX_OK(getresgid),
     SANDBOX_OK(getrandom),
     SANDBOX_OK(getrusage),
     SANDBOX_OK(uname),
     SANDBOX_OK(sysinfo),
-    /* signals, and the end */
-    SANDBOX_KILL_IF(rt_sigaction, 0, SIGSYS),
-    SANDBOX_OK(rt_sigaction),
-    SANDBOX_OK(rt_sigprocmask),
-    SANDBOX_OK(rt_sigreturn),
-    SANDBOX_OK(sigaltstack),
-    SANDBOX_SELF(tgkill, 0),
-    SANDBOX_OK(exit),
-    SANDBOX_OK(exit_group),
+    SANDBOX_ENDING,
 };
 
 /* Directories where a file is replaced by renaming need be named as such: a
