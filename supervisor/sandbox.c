@@ -67,6 +67,9 @@ static const struct sandbox_call calls[] = {
     SANDBOX_NO(fspick),
     SANDBOX_NO(open_tree),
     SANDBOX_NO(move_mount),
+#ifdef SYS_mount_setattr
+    SANDBOX_NO(mount_setattr),
+#endif
     SANDBOX_NO(open_by_handle_at),
     SANDBOX_NO(name_to_handle_at),
     SANDBOX_NO(swapon),
@@ -74,6 +77,9 @@ static const struct sandbox_call calls[] = {
     SANDBOX_NO(reboot),
     SANDBOX_NO(acct),
     SANDBOX_NO(quotactl),
+#ifdef SYS_quotactl_fd
+    SANDBOX_NO(quotactl_fd),
+#endif
     SANDBOX_NO(sethostname),
     SANDBOX_NO(setdomainname),
     SANDBOX_NO(settimeofday),

@@ -225,8 +225,9 @@ walls_check_archs(void)
 	    "unshare", "clone3", "reboot", "swapon", "acct", "settimeofday",   \
 	    "clock_settime", "adjtimex", "sethostname", "setdomainname",       \
 	    "personality", "add_key", "request_key", "keyctl",                 \
-	    "open_by_handle_at", "name_to_handle_at", "fanotify_init", "iopl", \
-	    "ioperm", "modify_ldt", "syslog", "quotactl", "lookup_dcookie"
+	    "mount_setattr", "quotactl_fd", "open_by_handle_at",               \
+	    "name_to_handle_at", "fanotify_init", "iopl", "ioperm",            \
+	    "modify_ldt", "syslog", "quotactl", "lookup_dcookie"
 /* And what only who starts others, or changes users, does. */
 #define WALLS_NO_CHILD                                                        \
 	"execve", "execveat", "fork", "vfork", "kill", "tkill",               \
