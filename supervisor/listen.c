@@ -56,19 +56,45 @@ bind_health(const struct addrinfo *ai)
 /* sd_listen_fds(3): how many descriptors from LISTEN_FD on are ours. */
 #define LISTEN_FD 3
 
+/* Among several, the one that is named "health" (FileDescriptorName=); the
+ * only one may have any name. -1: none, or more than one. */
 static int
-inherited_count(void)
+find_named(int count, const char *names)
+{
+	static const char name[] = "health";
+	int i, found = -1;
+	size_t len;
+
+	if (count == 1)
+		return LISTEN_FD;
+	for (i = 0; names != NULL && i < count; i++) {
+		len = strcspn(names, ":");
+		if (len == sizeof(name) - 1 && memcmp(names, name, len) == 0) {
+			if (found != -1)
+				return -1;
+			found = LISTEN_FD + i;
+		}
+		names = names[len] == ':' ? names + len + 1 : NULL;
+	}
+	return found;
+}
+
+/* *fd is the one for health, or -1. */
+static int
+inherited_count(int *fd)
 {
 	const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS");
 	long n = 0;
 
 	if (pid != NULL && fds != NULL && strtol(pid, NULL, 10) == getpid())
 		n = strtol(fds, NULL, 10);
+	n = n > 0 && n < 1024 ? n : 0;
+	*fd = find_named((int)n, getenv("LISTEN_FDNAMES"));
 	/* Neither a child nor a second call may take them for its own. */
 	(void)unsetenv("LISTEN_PID");
 	(void)unsetenv("LISTEN_FDS");
 	(void)unsetenv("LISTEN_FDNAMES");
-	return n > 0 && n < 1024 ? (int)n : 0;
+	return (int)n;
 }
 
 static bool
@@ -88,18 +114,24 @@ is_listener(int fd)
 }
 
 static int
-inherited_health(int count, int *code)
+inherited_health(int count, int fd, int *code)
 {
-	if (count != 1 || !is_listener(LISTEN_FD) ||
-	    fcntl(LISTEN_FD, F_SETFD, FD_CLOEXEC) == -1 ||
-	    fcntl(LISTEN_FD, F_SETFL, O_NONBLOCK) == -1) {
+	int other;
+
+	if (fd == -1 || !is_listener(fd) ||
+	    fcntl(fd, F_SETFD, FD_CLOEXEC) == -1 ||
+	    fcntl(fd, F_SETFL, O_NONBLOCK) == -1) {
 		log_errorx("LISTEN_FDS: one stream socket that listens on an "
-			   "IP address is expected, for health checks");
+			   "IP address is expected, for health checks; of "
+			   "several, one with FileDescriptorName=health");
 		*code = EX_CONFIG;
 		return -1;
 	}
+	for (other = LISTEN_FD; other < LISTEN_FD + count; other++)
+		if (other != fd)
+			(void)close(other);
 	log_info("health listener: the socket that systemd passed");
-	return LISTEN_FD;
+	return fd;
 }
 
 static const char *
@@ -124,11 +156,11 @@ listen_health(const struct conf *conf, int *code)
 	const char *host = conf_text(conf, CONF_HEALTH_LISTEN);
 	const char *port = conf_text(conf, CONF_HEALTH_CHECK_PORT);
 	struct addrinfo *ai;
-	int fd, count = inherited_count();
+	int fd, count = inherited_count(&fd);
 
 	*code = EX_OK;
 	if (count > 0)
-		return inherited_health(count, code);
+		return inherited_health(count, fd, code);
 	if (conf_num(conf, CONF_HEALTH_CHECK_PORT) == 0)
 		return -1;
 	ai = health_address(host, port);

@@ -41,6 +41,16 @@ notify_send(const char *state)
 }
 
 void
+notify_reloading(void)
+{
+	char text[64];
+
+	(void)util_fmt(text, sizeof(text),
+	    "RELOADING=1\nMONOTONIC_USEC=%" PRId64, util_mono_us());
+	notify_send(text);
+}
+
+void
 notify_stopping(int64_t ms)
 {
 	char text[64];

@@ -14,6 +14,9 @@
 
 /* Sends "READY=1", … */
 void notify_send(const char *state);
+/* That the configuration is read again; READY=1 says that this is over. By the
+ * time in it systemd knows which of its requests it answers. */
+void notify_reloading(void);
 /* That the end has begun, and may take so long. */
 void notify_stopping(int64_t ms);
 

@@ -9,6 +9,7 @@
 #include <event2/event.h>
 
 #include "log.h"
+#include "notify.h"
 #include "reload.h"
 #include "service.h"
 #include "util.h"
@@ -60,6 +61,9 @@ finish(struct reload *r, int code)
 	struct service *s = r->service;
 
 	s->reload = NULL;
+	/* Before telephonectl may end: systemd waits for that, too. */
+	if (!s->stopping)
+		notify_send("READY=1");
 	if (r->timer != NULL)
 		event_free(r->timer);
 	conf_clear(&r->conf);
@@ -304,6 +308,7 @@ reload_start(struct service *s, const struct reload_ops *ops, void *arg)
 	if (r->timer == NULL)
 		fatalx("out of memory");
 	s->reload = r;
+	notify_reloading();
 	begin(r);
 }
 

@@ -1,25 +1,31 @@
 # SPDX-License-Identifier: MIT
 """What a service manager hears and passes: sd_notify(3), sd_listen_fds(3)."""
-import os, signal, socket, sys, threading, time
+import os, re, signal, socket, sys, threading, time
 
 from harness import check, equal, free_port, until
 
-# Becomes the telephone, with sockets as systemd passes them: 3 and up.
+# Becomes the telephone, with sockets as systemd passes them: 3 and up. Each is
+# KIND or KIND:NAME, and has the port.
 ACTIVATE = """
-import os, socket, sys
-kind, port, pid = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-if kind == "tcp":
-    s = socket.create_server(("127.0.0.1", port))
-elif kind == "udp":
-    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    s.bind(("127.0.0.1", port))
-else:
-    s = socket.socket()
-    s.bind(("127.0.0.1", port))
-if s.fileno() != 3:
-    os.dup2(s.fileno(), 3)
-os.set_inheritable(3, True)
-os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(pid or os.getpid()), LISTEN_FDNAMES="health")
+import fcntl, os, socket, sys
+kinds, port, pid = sys.argv[1].split(","), int(sys.argv[2]), int(sys.argv[3])
+made = []
+for kind in kinds:
+    if kind.startswith("tcp"):
+        s = socket.create_server(("127.0.0.1", port))
+    elif kind.startswith("udp"):
+        s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        s.bind(("127.0.0.1", port))
+    else:
+        s = socket.socket()
+        s.bind(("127.0.0.1", port))
+    made.append(fcntl.fcntl(s.fileno(), fcntl.F_DUPFD, 50))
+    s.close()
+for i, fd in enumerate(made):
+    os.dup2(fd, 3 + i)
+    os.close(fd)
+names = ":".join(kind.partition(":")[2] or "health" for kind in kinds)
+os.environ.update(LISTEN_FDS=str(len(kinds)), LISTEN_PID=str(pid or os.getpid()), LISTEN_FDNAMES=names)
 os.execv(sys.argv[4], sys.argv[4:])
 """
 
@@ -74,6 +80,34 @@ def test_status_line(s):
     manager.wait("STATUS=not joined: ")
     phone.stop()
     manager.wait("STOPPING=1\nEXTEND_TIMEOUT_USEC=40000000")
+
+
+def test_reloading(s):
+    """Each reload is told with its beginning and its end, those that fail too."""
+    manager = Manager(s)
+    config = f"{s.dir}/telephone.conf"
+    with open(config, "w") as f:
+        f.write("LOG_SAMPLE=1\n")
+    os.chmod(config, 0o644)
+    phone = s.start(args=("-f", config), NOTIFY_SOCKET=manager.path)
+    manager.wait("READY=1")
+
+    def told(reload, number):
+        asked = time.monotonic_ns() // 1000
+        reload()
+        until(lambda: manager.count("READY=1") == number + 1, lambda: f"the end of reload {number}: {manager.heard}")
+        lines = [line for _, line in manager.heard if line.startswith(("RELOADING", "READY"))][1:]
+        equal([line.split("=")[0] for line in lines], ["RELOADING", "READY"] * number)
+        found = re.fullmatch(r"RELOADING=1\nMONOTONIC_USEC=(\d+)", lines[-2])
+        check(found and asked <= int(found[1]) <= time.monotonic_ns() // 1000, lines[-2])
+
+    told(lambda: equal(phone.ctl("reload").returncode, 0), 1)
+    with open(config, "w") as f:
+        f.write("LOG_SAMPLE=none\n")
+    told(lambda: equal(phone.ctl("reload").returncode, 78), 2)
+    told(lambda: phone.signal(signal.SIGHUP), 3)
+    phone.stop()
+    equal(manager.count("READY=1"), 4, "and nothing of the kind at the end")
 
 
 def test_status_line_without_a_token(s):
@@ -142,6 +176,21 @@ def test_health_socket_wins(s):
         check(c.connect_ex(("127.0.0.1", other)) != 0, "the configured one is open as well")
 
 
+def test_several_sockets(s):
+    """The name says which one is for health, and the others are closed."""
+    port, phone = activated(s, "udp:other,tcp:health")
+    phone.wait_joined()
+    until(lambda: " 200 " in get(port, "/readyz"), "it is ready")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.bind(("127.0.0.1", port))
+
+
+def test_an_only_socket_has_any_name(s):
+    port, phone = activated(s, "tcp:telephone.socket")
+    phone.wait_joined()
+    check(" 200 " in get(port, "/livez"), "it answers")
+
+
 def test_socket_for_another_process(s):
     _, phone = activated(s, pid=1)
     phone.wait_joined()
@@ -156,6 +205,10 @@ def refused(s, kind):
 
 def test_socket_of_another_kind(s):
     refused(s, "udp")
+
+
+def test_several_sockets_and_none_for_health(s):
+    refused(s, "udp:one,tcp:two")
 
 
 def test_socket_that_does_not_listen(s):
