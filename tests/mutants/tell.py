@@ -92,7 +92,11 @@ TELL = [
     # --- what the service manager hears ---------------------------------------------------
     Mutant("manager: feed the watchdog of another", "test_manager.test_watchdog_of_another", ('env_number("WATCHDOG_PID") != getpid()', 'env_number("WATCHDOG_PID") < 0')),
     Mutant("manager: say again what was said", "test_manager.test_status_line$", ("\tif (strcmp(text, n->last) == 0)\n\t\treturn;\n", "")),
-    Mutant("manager: never say that it is ready", "test_manager.test_status_line$", ('notify_send("READY=1");', 'notify_send("READY=0");')),
+    Mutant("manager: never say that it is ready", "test_manager.test_status_line$", ('\tnotify_send("READY=1");\n\tlog_info', '\tnotify_send("READY=0");\n\tlog_info')),
+    Mutant("manager: reload in silence", "test_manager.test_reloading$", without("\tnotify_reloading();\n")),
+    Mutant("manager: never say that a reload is over", "test_manager.test_reloading$", ('\t\tnotify_send("READY=1");\n', '\t\tnotify_send("READY=0");\n')),
+    Mutant("health: give the listener to a worker that is yet to join", "test_health.test_probes_see_nothing", ("\tif (c != s->fresh)\n\t\tservice_give_listener", "\tif (c != NULL)\n\t\tservice_give_listener")),
+    Mutant("log: wait for whoever reads the terminal", "test_log.test_a_terminal_that", without("\tlog_own_stream();\n")),
     Mutant("manager: wait for ever for a worker that hangs", "test_process.test_hung_worker", ("\tif (child_poll(c) <= max)\n", "\tif (child_poll(c) <= max * 100)\n")),
     # --- how a channel ends ---------------------------------------------------------------
     Mutant("channel: rejoin in a tight loop", ENDS + "crash_after_crash", ("\tif (crashes <= 1)\n\t\treturn 0;\n", "\tif (crashes > 0)\n\t\treturn 0;\n")),
