@@ -604,6 +604,7 @@ assert_all_back(void)
 	ck_assert_int_eq(report.code, report_back.code);
 	ck_assert_int_eq(report.stored, report_back.stored);
 	ck_assert_int_eq(report.current, report_back.current);
+	ck_assert_int_eq(report.moved, report_back.moved);
 	ck_assert_int_eq(report.previous, report_back.previous);
 	ck_assert_uint_eq(report.rows, report_back.rows);
 	ck_assert_uint_eq(report.resealed, report_back.resealed);
