@@ -197,8 +197,16 @@ sandbox_apply(const struct sandbox_policy *policy, bool strict)
 
 /* --- limits --------------------------------------------------------------- */
 
+/* An int, says POSIX; an enumeration without signs in glibc, to which clang
+ * lets no int go unsaid. */
+#ifdef __GLIBC__
+#define RESOURCE __rlimit_resource_t
+#else
+#define RESOURCE int
+#endif
+
 static void
-lower(int resource, uint64_t max)
+lower(RESOURCE resource, uint64_t max)
 {
 	struct rlimit r;
 
