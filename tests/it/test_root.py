@@ -46,7 +46,7 @@ def test_control_socket_is_for_its_owner(s):
     os.chmod(phone.env["CONTROL_SOCKET"], 0o666)  # a mistake of somebody's
     done = subprocess.run([f"{s.bin}/telephonectl", "-s", phone.env["CONTROL_SOCKET"], "status"], env={}, user=1,
                           group=1, extra_groups=[], capture_output=True, text=True)
-    equal(done.returncode, 69, done.stderr)
+    equal(done.returncode, 77, done.stderr)
     phone.wait_log(r"control socket: uid 1 may not ask here")
 
 

@@ -302,7 +302,7 @@ def test_reload_takes_the_files_anew(s):
         phone.wait_log("ended: tls failed: pin mismatch: ")
         equal(s.call("GET", "/bytes/5").status, 200, "the old one serves")
         done = reload.result()
-    check(done.returncode != 0 and "given up" in done.stdout, done.stdout)
+    check(done.returncode != 0 and "given up" in done.stderr, done.stderr)
     until(lambda: phone.child("worker") == old, "the other one is gone")
     write(certs.pem("ca"), f"{other.pin('other')},{certs.pin('server')}")
     equal(phone.ctl("reload").returncode, 0)
