@@ -277,44 +277,63 @@ become(struct program *p)
 	    EX_UNAVAILABLE, "tokend cannot be executed", strerror(errno));
 }
 
+/* Half a configuration has another store, and lacks a key that there is:
+ * nothing must be concluded from that, nor done. */
 static int
-check(const char *path, const struct arguments *a)
+load(struct config *config, struct conf *conf, struct config_secrets *secrets)
 {
-	struct options options = {.file = a->env};
-	struct program p = {.argc = 0};
-	struct config_secrets secrets;
-	char db[PATH_MAX + 4];
-	struct config config;
-	struct conf conf;
-	bool faults;
+	bool faults = config_load(config, conf) == -1;
 
-	(void)path;
-	log_init("telephonectl", LOG_LEVEL_WARN, LOG_FORMAT_TEXT);
-	config_init(&config, &options);
-	conf_init(&conf);
-	faults = config_load(&config, &conf) == -1;
-	config_report(&conf);
-	/* Half a configuration has another store, and lacks a key that there
-	 * is: nothing must be concluded from that, nor done. */
+	config_report(conf);
 	if (faults)
 		return telephonectl_fail(EX_CONFIG,
 		    "nothing was looked at: correct the configuration first",
 		    "");
-	if (config_secrets(&conf, &secrets) == -1)
-		return EX_CONFIG;
+	return config_secrets(conf, secrets) == -1 ? EX_CONFIG : EX_OK;
+}
+
+/* Comes back only when it has failed. */
+static int
+diagnose(const struct arguments *a, const struct conf *conf,
+    const struct config_secrets *secrets)
+{
+	struct program p = {.argc = 0};
+	char db[PATH_MAX + 4];
+
 	add_word(&p, "tokend");
 	add_word(&p, "--check");
 	add_word(&p, a->json ? "json" : "report");
 	if (a->move_aside)
 		add_word(&p, "move-aside");
 	(void)util_fmt(db, sizeof(db), "db=%s",
-	    a->db != NULL ? a->db : conf_text(&conf, CONF_TOKEN_DB_PATH));
+	    a->db != NULL ? a->db : conf_text(conf, CONF_TOKEN_DB_PATH));
 	add_word(&p, db);
-	add_fd(&p, "secret", secrets.secret);
-	add_fd(&p, "previous", secrets.previous);
-	add_fd(&p, "jwt_key", secrets.jwt_key);
-	add_fd(&p, "token", secrets.token);
+	add_fd(&p, "secret", secrets->secret);
+	add_fd(&p, "previous", secrets->previous);
+	add_fd(&p, "jwt_key", secrets->jwt_key);
+	add_fd(&p, "token", secrets->token);
 	return become(&p);
+}
+
+static int
+check(const char *path, const struct arguments *a)
+{
+	struct options options = {.file = a->env};
+	struct config_secrets secrets;
+	struct config config;
+	struct conf conf;
+	int code;
+
+	(void)path;
+	log_init("telephonectl", LOG_LEVEL_WARN, LOG_FORMAT_TEXT);
+	config_init(&config, &options);
+	conf_init(&conf);
+	code = load(&config, &conf, &secrets);
+	if (code == EX_OK)
+		code = diagnose(a, &conf, &secrets);
+	conf_clear(&conf);
+	config_clear(&config);
+	return code;
 }
 
 /* --- the command line ----------------------------------------------------- */
