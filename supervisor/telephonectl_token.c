@@ -319,7 +319,7 @@ static int
 check(const char *path, const struct arguments *a)
 {
 	struct options options = {.file = a->env};
-	struct config_secrets secrets;
+	struct config_secrets secrets = CONFIG_NO_SECRETS;
 	struct config config;
 	struct conf conf;
 	int code;
